@@ -1,0 +1,1 @@
+"""The Fieldpost application: the only package that knows Flask."""

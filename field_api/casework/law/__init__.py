@@ -1,0 +1,1 @@
+"""Pure law: dated rules, calendars, deadlines. No clock, no database; values in, values out."""

@@ -1,0 +1,1 @@
+"""Photo evidence: pictures, blobs, uploads. Knows no case and no Flask."""

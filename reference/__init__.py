@@ -1,0 +1,1 @@
+"""The two counterparts of the server. They share nothing with it but the words on the wire."""

@@ -1,0 +1,1 @@
+"""A digital management centre to deliver to: counterpart of demo and tests."""

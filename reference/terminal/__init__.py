@@ -1,0 +1,1 @@
+"""A terminal to talk with: the reference client library with a store of its own."""

@@ -1,0 +1,1 @@
+"""What leaves the building: jobs, the relay, the server's only outbound HTTP."""
