@@ -1,0 +1,116 @@
+"""Wires one installation: configuration in, a WSGI application out."""
+
+from __future__ import annotations
+
+import secrets
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from field_api.auth.keys import Keys
+from field_api.config import Config
+from field_api.endpoint import is_transient
+from field_api.extensions import db
+from field_api.problems import Problem, document
+from sync.store.database import prepare
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+_HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "batch_too_large", 415: "unsupported_media"}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What an application holds beside its database, made once."""
+
+    config: Config
+    keys: Keys
+
+
+def create_app(config: Config) -> Flask:
+    """Build the application; opens the data folder, touches no table."""
+    config.data.mkdir(parents=True, exist_ok=True)
+    app = Flask("field_api", static_folder=None)
+    app.config.update(
+        SQLALCHEMY_DATABASE_URI=config.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config.database_url),
+        SQLALCHEMY_RECORD_QUERIES=False,
+    )
+    app.extensions["fieldpost"] = Services(config, Keys.open(config.data / "keys"))
+    db.init_app(app)
+    with app.app_context():
+        prepare(db.engine)
+    app.before_request(_name_request)
+    app.after_request(_finish)
+    app.register_error_handler(Exception, _to_problem)
+    _register(app)
+    return app
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    if sa.make_url(url).get_backend_name() == "sqlite":
+        return {"connect_args": {"check_same_thread": False}}
+    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+
+
+def _register(app: Flask) -> None:
+    from field_api.api import blueprints
+
+    for blueprint in blueprints():
+        app.register_blueprint(blueprint)
+
+
+def language() -> str:
+    """The caller's language, `zh` unless English is asked for first."""
+    best = request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh-CN")
+    return "en" if best == "en" else "zh"
+
+
+def _name_request() -> None:
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _to_problem(error: Exception) -> Response:
+    problem = _translate(error)
+    request_id = g.get("request_id", "")
+    if problem.kind.status == 500:
+        # The log has the stack; the caller gets the request id that finds it.
+        import logging
+
+        logging.getLogger("fieldpost").exception("request failed", extra={"request_id": request_id})
+    import orjson
+
+    response = Response(
+        orjson.dumps(document(problem, language(), request_id)),
+        status=problem.kind.status,
+        content_type="application/problem+json",
+    )
+    response.headers.update(problem.headers)
+    if problem.retry_after_s is not None:
+        response.headers["Retry-After"] = str(problem.retry_after_s)
+    return response
+
+
+def _translate(error: Exception) -> Problem:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, HTTPException) and error.code in _HTTP_CODES:
+        return Problem(_HTTP_CODES[error.code])
+    if isinstance(error, HTTPException) and error.code is not None and error.code < 500:
+        return Problem("malformed_body", str(error.code))
+    if isinstance(error, sa.exc.DBAPIError) and is_transient(error):
+        return Problem("unavailable", retry_after_s=1)
+    if isinstance(error, sa.exc.OperationalError):
+        return Problem("unavailable", retry_after_s=5)
+    return Problem("internal_error")

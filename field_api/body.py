@@ -1,0 +1,136 @@
+"""The body of a request, taken as hostile: bounded in size and depth before anything else sees it."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import io
+import json
+import re
+import zlib
+from typing import Any, NoReturn
+
+import zstandard
+from flask import Request
+
+from field_api.problems import Problem
+
+MAX_DEPTH = 32
+_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
+_PIECE = 64 * 1024
+
+
+def read_json(request: Request, *, limit: int, digest_required: bool = False) -> Any:
+    """Read, check and parse a JSON body.
+
+    limit: bytes, counted after decompression.
+
+    Raises:
+        Problem: body_damaged, batch_too_large, unsupported_encoding, malformed_body.
+    """
+    raw = _read(request, limit)
+    _check_digest(request, raw, required=digest_required)
+    return parse_json(_decompress(raw, request.headers.get("Content-Encoding", ""), limit))
+
+
+def parse_json(text: bytes) -> Any:
+    """Parse strictly: UTF-8, no duplicate keys, no NaN or infinity, at most `MAX_DEPTH` deep."""
+    try:
+        value = json.loads(
+            text.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Problem("malformed_body", _reason(error)) from None
+    _check_depth(value)
+    return value
+
+
+def _reason(error: Exception) -> str:
+    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if value in (float("inf"), float("-inf")):
+        raise ValueError("a number is out of range")
+    return value
+
+
+def _check_depth(value: Any) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for node in level
+            if isinstance(node, dict | list)
+            for child in (node.values() if isinstance(node, dict) else node)
+        ]
+        if not level:
+            return
+    raise Problem("malformed_body", "nested too deeply")
+
+
+def _read(request: Request, limit: int) -> bytes:
+    length = request.content_length
+    if length is not None and length > limit:
+        raise Problem("batch_too_large")
+    raw = request.stream.read(limit + 1)
+    if len(raw) > limit:
+        raise Problem("batch_too_large")
+    # The server takes a cut line for the end of the body; only the announced length tells.
+    if length is not None and len(raw) != length:
+        raise Problem("body_damaged", "fewer bytes came than were announced")
+    return raw
+
+
+def _check_digest(request: Request, raw: bytes, *, required: bool) -> None:
+    header = request.headers.get("Content-Digest")
+    if header is None:
+        if required:
+            raise Problem("body_damaged", "Content-Digest is missing")
+        return
+    match = _DIGEST.search(header)
+    if match is None or base64.b64decode(match[1]) != hashlib.sha256(raw).digest():
+        raise Problem("body_damaged", "Content-Digest does not match the body")
+
+
+def _decompress(raw: bytes, encoding: str, limit: int) -> bytes:
+    name = encoding.strip().lower()
+    if name in ("", "identity"):
+        return raw
+    try:
+        if name == "gzip":
+            return _bounded(gzip.GzipFile(fileobj=io.BytesIO(raw)), limit)
+        if name == "zstd":
+            # A frame may ask for a window of gigabytes; 8 MiB is what the format's own limit recommends.
+            reader = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).stream_reader(raw)
+            return _bounded(reader, limit)
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError):
+        raise Problem("body_damaged", f"the {name} stream is damaged") from None
+    raise Problem("unsupported_encoding", f"Content-Encoding: {name[:40]}")
+
+
+def _bounded(reader: Any, limit: int) -> bytes:
+    pieces: list[bytes] = []
+    total = 0
+    while piece := reader.read(_PIECE):
+        total += len(piece)
+        if total > limit:
+            raise Problem("batch_too_large")
+        pieces.append(piece)
+    return b"".join(pieces)

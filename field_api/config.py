@@ -1,0 +1,73 @@
+"""The configuration: read once from the environment into a frozen object, passed to `create_app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ConfigError(ValueError):
+    """A variable holds what it must not; the message names the variable and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All that an installation may choose. Times in seconds, sizes in bytes."""
+
+    data: Path
+    database_url: str
+    redis_url: str | None = None
+    centre_url: str | None = None
+    centre_token: str = ""
+    centre_timeout_s: float = 10.0
+    relay_interval_s: float = 1.0
+    retry_base_s: float = 2.0
+    delivery_attempts: int = 8
+    access_ttl_s: int = 900
+    refresh_ttl_s: int = 30 * 86_400
+    offline_ttl_s: int = 7 * 86_400
+    session_ttl_s: int = 12 * 3600
+    invitation_ttl_s: int = 24 * 3600
+    upload_ttl_s: int = 7 * 86_400
+    upload_limit_bytes: int = 64 * 1024 * 1024
+    body_limit_bytes: int = 8 * 1024 * 1024
+    batch_limit: int = 500
+    backoff_ms: int = 0
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> Config:
+        """Read `FIELDPOST_…`.
+
+        Raises:
+            ConfigError: a value that cannot be what its variable means.
+        """
+        data = Path(environ.get("FIELDPOST_DATA") or ROOT / "var").expanduser().resolve()
+        return cls(
+            data=data,
+            database_url=environ.get("FIELDPOST_DATABASE_URL") or f"sqlite:///{data / 'fieldpost.sqlite3'}",
+            redis_url=environ.get("FIELDPOST_REDIS_URL") or None,
+            centre_url=environ.get("FIELDPOST_CENTRE_URL") or None,
+            centre_token=environ.get("FIELDPOST_CENTRE_TOKEN", ""),
+            centre_timeout_s=_number(environ, "FIELDPOST_CENTRE_TIMEOUT_S", 10.0),
+            relay_interval_s=_number(environ, "FIELDPOST_RELAY_INTERVAL_S", 1.0),
+            retry_base_s=_number(environ, "FIELDPOST_RETRY_BASE_S", 2.0),
+            delivery_attempts=int(_number(environ, "FIELDPOST_DELIVERY_ATTEMPTS", 8)),
+            access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
+            backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),
+        )
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, *, minimum: float = 1e-3) -> float:
+    text = environ.get(name)
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        raise ConfigError(f"{name} must be a number, not {text!r}") from None
+    if not minimum <= value < 1e9:
+        raise ConfigError(f"{name} must lie between {minimum} and 1e9, not {text}")
+    return value
