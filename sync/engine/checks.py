@@ -1,0 +1,78 @@
+"""What an operation may ask at all, before any merging: known fields, right kinds, the author's right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sync.engine.kinds import IDENTIFIER, Fault
+from sync.engine.values import Author, Field, MergeClass, Operation, Problem, RecordType
+
+
+def permitted(roles: frozenset[str] | None, author: Author) -> bool:
+    """Say whether an author holds one of `roles` (None: anybody may)."""
+    return author.server or roles is None or bool(roles & author.roles)
+
+
+def check_create(record_type: RecordType, operation: Operation) -> Problem | None:
+    """Check that the author may create this and that nothing required is missing."""
+    if not permitted(record_type.creators, operation.author):
+        return Problem("not_permitted")
+    missing = [
+        _error(f"/set/{name}", Fault("required", "必须填写 · required"))
+        for name, declared in record_type.fields.items()
+        if declared.required and operation.set.get(name) is None
+    ]
+    return Problem("invalid_field", tuple(missing)) if missing else None
+
+
+def check_set(record_type: RecordType, operation: Operation) -> Problem | None:
+    """Check every field that `set` names."""
+    errors: list[dict[str, str]] = []
+    for name, value in operation.set.items():
+        declared = record_type.fields.get(name)
+        if declared is None:
+            errors.append(_error(f"/set/{name}", Fault("unknown_field", "没有这一项 · unknown field")))
+            continue
+        if declared.merge is MergeClass.SERVER_OWNED and not operation.author.server:
+            continue
+        if not permitted(declared.writable_by, operation.author):
+            return Problem("not_permitted", (_error(f"/set/{name}", Fault("not_permitted", "无权填写 · not yours")),))
+        if declared.merge is MergeClass.STATE and not operation.author.server:
+            errors.append(_error(f"/set/{name}", Fault("state", "状态只能由事件改变 · changes by events only")))
+            continue
+        fault = _check_value(declared, value)
+        if fault:
+            errors.append(_error(f"/set/{name}", fault))
+    return Problem("invalid_field", tuple(errors[:50])) if errors else None
+
+
+def check_item(record_type: RecordType, operation: Operation) -> Problem | None:
+    """Check an element of a list: its id, its parts, and that it is known as a list at all."""
+    parts = record_type.lists.get(operation.list or "")
+    if parts is None:
+        return Problem("invalid_field", (_error("/list", Fault("unknown_field", "没有这一清单 · unknown list")),))
+    errors = list(_item_errors(parts, operation.item))
+    return Problem("invalid_field", tuple(errors[:50])) if errors else None
+
+
+def _item_errors(parts: Mapping[str, Field], element: Mapping[str, Any]) -> Iterable[dict[str, str]]:
+    fault = IDENTIFIER.check(element.get("id"))
+    if fault:
+        yield _error("/item/id", fault)
+    for name in element.keys() - parts.keys() - {"id"}:
+        yield _error(f"/item/{name}", Fault("unknown_field", "没有这一项 · unknown field"))
+    for name, declared in parts.items():
+        fault = _check_value(declared, element.get(name))
+        if fault:
+            yield _error(f"/item/{name}", fault)
+
+
+def _check_value(declared: Field, value: Any) -> Fault | None:
+    if value is None:
+        return Fault("required", "必须填写 · required") if declared.required else None
+    return declared.kind.check(value)
+
+
+def _error(pointer: str, fault: Fault) -> dict[str, str]:
+    return {"pointer": pointer + fault.pointer, "code": fault.code, "message": fault.message}

@@ -1,0 +1,155 @@
+"""What a field may hold: small values that judge a JSON value and describe themselves to terminals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+SHA256 = re.compile(r"[0-9a-f]{64}")
+COORD_SYSTEMS = frozenset({"wgs84", "gcj02", "cgcs2000"})
+MAX_INTEGER = 2**53 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a value cannot stand: a code for programs, a pointer below the field, a message for people."""
+
+    code: str
+    message: str
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A named check. `check` returns None when the value may stand; None itself is judged by the field."""
+
+    name: str
+    check: Callable[[Any], Fault | None]
+    enum: str | None = None
+
+
+def text(limit: int, pattern: str | None = None) -> Kind:
+    """A string of at most `limit` characters, matching `pattern` whole where one is given."""
+    compiled = re.compile(pattern) if pattern else None
+
+    def check(value: Any) -> Fault | None:
+        if type(value) is not str:
+            return Fault("not_text", "应为文字 · must be a text")
+        if len(value) > limit:
+            return Fault("too_long", f"最多 {limit} 字 · at most {limit} characters")
+        if compiled is not None and not compiled.fullmatch(value):
+            return Fault("wrong_form", "格式不对 · does not have the expected form")
+        return None
+
+    return Kind("text", check)
+
+
+def integer(minimum: int = -MAX_INTEGER, maximum: int = MAX_INTEGER) -> Kind:
+    def check(value: Any) -> Fault | None:
+        if type(value) is not int:
+            return Fault("not_integer", "应为整数 · must be an integer")
+        if not minimum <= value <= maximum:
+            return Fault("out_of_range", f"应在 {minimum} 到 {maximum} 之间 · must lie between them")
+        return None
+
+    return Kind("integer", check)
+
+
+def _boolean(value: Any) -> Fault | None:
+    return None if type(value) is bool else Fault("not_boolean", "应为是或否 · must be true or false")
+
+
+def _time(value: Any) -> Fault | None:
+    return None if parse_time(value) else Fault("not_time", "应为带时区的时间 · must be a time with an offset")
+
+
+def _identifier(value: Any) -> Fault | None:
+    if type(value) is str and UUID.fullmatch(value):
+        return None
+    return Fault("not_identifier", "应为编号 · must be a UUID in lower case")
+
+
+def _digest(value: Any) -> Fault | None:
+    if type(value) is str and SHA256.fullmatch(value):
+        return None
+    return Fault("not_digest", "应为 SHA-256 摘要 · must be a SHA-256 in lower-case hex")
+
+
+def _position(value: Any) -> Fault | None:
+    if type(value) is not dict or not value.keys() <= {"lng", "lat", "coord_sys", "accuracy_m"}:
+        return Fault("not_position", "应为位置 · must be {lng, lat, coord_sys, accuracy_m}")
+    for key, bound in (("lng", 180), ("lat", 90)):
+        if type(value.get(key)) not in (int, float) or not -bound <= value[key] <= bound:
+            return Fault("out_of_range", "经纬度不对 · not on the globe", f"/{key}")
+    accuracy = value.get("accuracy_m", 0)
+    if type(accuracy) not in (int, float) or not 0 <= accuracy <= 1e7:
+        return Fault("out_of_range", "精度不对 · not an accuracy in metres", "/accuracy_m")
+    if value.get("coord_sys") not in COORD_SYSTEMS:
+        return Fault("not_in_list", "坐标系未知 · unknown coordinate system", "/coord_sys")
+    return None
+
+
+def code(enum: str, values: frozenset[str]) -> Kind:
+    """One of the codes of a named enumeration."""
+
+    def check(value: Any) -> Fault | None:
+        if type(value) is str and value in values:
+            return None
+        return Fault("not_in_list", f"不在《{enum}》代码表中 · not a code of {enum}")
+
+    return Kind("code", check, enum)
+
+
+def list_of(inner: Kind, limit: int) -> Kind:
+    """A short list, replaced whole by a patch."""
+
+    def check(value: Any) -> Fault | None:
+        if type(value) is not list or len(value) > limit:
+            return Fault("not_list", f"应为最多 {limit} 项 · must be a list of at most {limit}")
+        for index, entry in enumerate(value):
+            fault = inner.check(entry)
+            if fault:
+                return Fault(fault.code, fault.message, f"/{index}{fault.pointer}")
+        return None
+
+    return Kind(f"list of {inner.name}", check, inner.enum)
+
+
+def group(fields: Mapping[str, Kind]) -> Kind:
+    """An object of known parts, each optional, replaced whole by a patch."""
+
+    def check(value: Any) -> Fault | None:
+        if type(value) is not dict:
+            return Fault("not_object", "应为一组内容 · must be an object")
+        for key, part in value.items():
+            if key not in fields:
+                return Fault("unknown_field", "没有这一项 · unknown part", f"/{key}")
+            fault = None if part is None else fields[key].check(part)
+            if fault:
+                return Fault(fault.code, fault.message, f"/{key}{fault.pointer}")
+        return None
+
+    return Kind("group", check)
+
+
+def parse_time(value: Any) -> datetime | None:
+    """Read an RFC 3339 time with an offset; None when it is none."""
+    if type(value) is not str or not 20 <= len(value) <= 40:
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+        # A time near year 1 or 9999 overflows when it is moved to UTC.
+        return moment if moment.tzinfo is not None and 1900 < moment.year < 9000 else None
+    except ValueError:
+        return None
+
+
+BOOLEAN = Kind("boolean", _boolean)
+TIME = Kind("time", _time)
+IDENTIFIER = Kind("identifier", _identifier)
+DIGEST = Kind("digest", _digest)
+POSITION = Kind("position", _position)

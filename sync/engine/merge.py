@@ -1,0 +1,265 @@
+"""How one operation meets one record: the whole of merging, pure.
+
+Nothing here reads a clock or a database. Order comes from versions; a device's clock decides only `latest`
+fields and the order inside lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sync.engine.checks import check_create, check_item, check_set, permitted
+from sync.engine.values import (
+    Conflict,
+    Decision,
+    Field,
+    MergeClass,
+    Operation,
+    Outcome,
+    Problem,
+    Record,
+    RecordType,
+    Stamp,
+    Transition,
+)
+
+APPLIED, UNCHANGED, KEPT, PROPOSED, IGNORED = "applied", "unchanged", "kept_server", "proposed", "ignored"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one field. `lost`: whose value gave way and needs a person, "mine" or "theirs"."""
+
+    word: str
+    lost: str | None = None
+
+
+class WriteOnceChanged(Exception):
+    """A field that is written once would change; the operation goes to quarantine whole."""
+
+
+def merge(
+    record_type: RecordType, record: Record | None, operation: Operation, given: Mapping[str, Any] | None = None
+) -> Decision:
+    """Judge one operation on the record as it stands (None: there is none yet).
+
+    given: the server's own values for a record that this operation creates.
+    """
+    if operation.action == "create":
+        return _create(record_type, record, operation, given or {})
+    if record is None:
+        return refuse(None, "unknown_record")
+    if record.void is not None:
+        return Decision(Outcome.PROPOSED, record, dict.fromkeys(operation.set, PROPOSED))
+    if operation.action == "append":
+        return _append(record_type, record, operation)
+    if operation.action == "transition":
+        return _transition(record_type, record, operation)
+    return _patch(record_type, record, operation)
+
+
+def refuse(record: Record | None, code: str, errors: tuple[Mapping[str, str], ...] = ()) -> Decision:
+    """Quarantine: nothing of the operation takes effect."""
+    return Decision(Outcome.QUARANTINED, record, problem=Problem(code, errors))
+
+
+def judge(
+    declared: Field, standing: Any, stamp: Stamp | None, value: Any, operation: Operation, locked: bool
+) -> Verdict:
+    """Decide one field: the table of merge classes.
+
+    Raises:
+        WriteOnceChanged: the field stands already, with another value.
+    """
+    author = operation.author
+    if declared.merge is MergeClass.SERVER_OWNED and not author.server:
+        return Verdict(IGNORED)
+    if standing == value and type(standing) is type(value):
+        return Verdict(UNCHANGED)
+    if declared.merge is MergeClass.WRITE_ONCE and stamp is not None:
+        raise WriteOnceChanged(declared.name)
+    seen = stamp is None or stamp.version <= operation.base or stamp.store == author.store
+    if declared.merge is MergeClass.SUPERVISOR_WINS and not author.server and stamp is not None:
+        return _supervised(stamp, operation, seen, locked)
+    if seen or author.server:
+        return Verdict(APPLIED)
+    if declared.merge is MergeClass.LATEST:
+        return Verdict(APPLIED if stamp is not None and operation.hlc > stamp.hlc else KEPT)
+    if declared.merge is MergeClass.OFFICER_UNTIL_LOCK and locked:
+        return Verdict(PROPOSED, lost="mine")
+    return Verdict(KEPT, lost="mine")
+
+
+def _supervised(stamp: Stamp, operation: Operation, seen: bool, locked: bool) -> Verdict:
+    if operation.author.supervisor:
+        if seen:
+            return Verdict(APPLIED)
+        # Two supervisors: the first stands. An officer's unseen value gives way, and is kept for a person.
+        return Verdict(KEPT, lost="mine") if stamp.supervisor else Verdict(APPLIED, lost="theirs")
+    if stamp.supervisor:
+        # Even one who saw the supervisor's value may only propose another.
+        return Verdict(PROPOSED, lost="mine")
+    if seen:
+        return Verdict(APPLIED)
+    return Verdict(PROPOSED if locked else KEPT, lost="mine")
+
+
+def _create(
+    record_type: RecordType, record: Record | None, operation: Operation, given: Mapping[str, Any]
+) -> Decision:
+    if record is not None:
+        same = record.type == operation.type and all(
+            record.body.get(name) == value for name, value in operation.set.items()
+        )
+        return Decision(Outcome.UNCHANGED, record) if same else refuse(record, "record_exists")
+    problem = check_create(record_type, operation)
+    if problem:
+        return Decision(Outcome.QUARANTINED, None, problem=problem)
+    body: dict[str, Any] = dict.fromkeys(record_type.fields) | {name: [] for name in record_type.lists}
+    body |= {**record_type.initial, **given}
+    empty = Record(operation.record, operation.type, 0, body, {})
+    return _patch(record_type, empty, operation)
+
+
+def _patch(record_type: RecordType, record: Record, operation: Operation) -> Decision:
+    problem = check_set(record_type, operation)
+    if problem:
+        return Decision(Outcome.QUARANTINED, record if record.version else None, problem=problem)
+    try:
+        verdicts = _judge_all(record_type, record, operation)
+    except WriteOnceChanged as error:
+        return refuse(record, "write_once_changed", (_at(f"/set/{error}", "write_once_changed"),))
+    return _conclude(record_type, record, operation, verdicts, {})
+
+
+def _at(pointer: str, code: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "message": "此项只能写一次 · written once"}
+
+
+def _judge_all(record_type: RecordType, record: Record, operation: Operation) -> dict[str, Verdict]:
+    locked = is_locked(record_type, record.body)
+    return {
+        name: judge(
+            record_type.fields[name], record.body.get(name), record.stamps.get(name), value, operation, locked
+        )
+        for name, value in operation.set.items()
+    }
+
+
+def is_locked(record_type: RecordType, body: Mapping[str, Any]) -> bool:
+    """Say whether review has begun."""
+    if record_type.lock is None:
+        return False
+    name, open_value = record_type.lock
+    return body.get(name) not in (None, open_value)
+
+
+def _transition(record_type: RecordType, record: Record, operation: Operation) -> Decision:
+    step = next((step for step in record_type.transitions if step.event == operation.event), None)
+    if step is None or record_type.state is None:
+        return refuse(record, "unknown_event")
+    if not permitted(step.roles, operation.author):
+        return refuse(record, "not_permitted")
+    problem = check_set(record_type, operation)
+    if problem:
+        return Decision(Outcome.QUARANTINED, record, problem=problem)
+    standing = record.body[record_type.state]
+    if standing not in step.sources and standing != step.target:
+        return _propose_transition(record_type.state, record, operation, step)
+    try:
+        verdicts = _judge_all(record_type, record, operation)
+    except WriteOnceChanged as error:
+        return refuse(record, "write_once_changed", (_at(f"/set/{error}", "write_once_changed"),))
+    extra = {} if standing == step.target else {record_type.state: step.target}
+    return _conclude(record_type, record, operation, verdicts, extra)
+
+
+def _propose_transition(state: str, record: Record, operation: Operation, step: Transition) -> Decision:
+    conflict = Conflict(
+        state, MergeClass.STATE, step.target, record.body[state], "server", record.stamps.get(state)
+    )
+    return Decision(Outcome.PROPOSED, record, dict.fromkeys(operation.set, PROPOSED), (conflict,))
+
+
+def _append(record_type: RecordType, record: Record, operation: Operation) -> Decision:
+    name = operation.list or ""
+    problem = check_item(record_type, operation)
+    if problem:
+        return Decision(Outcome.QUARANTINED, record, problem=problem)
+    element = dict(operation.item) | {"by": operation.author.officer, "hlc": operation.hlc}
+    standing = record.body.get(name) or []
+    for known in standing:
+        if known["id"] == element["id"]:
+            given = {key: value for key, value in known.items() if key not in ("by", "hlc")}
+            if given == dict(operation.item):
+                return Decision(Outcome.UNCHANGED, record)
+            return refuse(record, "write_once_changed", (_at("/item", "write_once_changed"),))
+    elements = sorted([*standing, element], key=lambda one: (one["hlc"], one["id"]))
+    return Decision(
+        Outcome.APPLIED,
+        Record(record.id, record.type, record.version + 1, {**record.body, name: elements}, record.stamps),
+        changed={f"{name}/{element['id']}": (None, element)},
+    )
+
+
+def _conclude(
+    record_type: RecordType,
+    record: Record,
+    operation: Operation,
+    verdicts: Mapping[str, Verdict],
+    extra: Mapping[str, Any],
+) -> Decision:
+    """Build what stands from the verdicts; `extra` is the state that a transition gives."""
+    effective = {name: operation.set[name] for name, verdict in verdicts.items() if verdict.word == APPLIED}
+    effective |= extra
+    outcome = _outcome({verdict.word for verdict in verdicts.values()}, bool(extra) or record.version == 0)
+    flags = ("server_owned",) if any(verdict.word == IGNORED for verdict in verdicts.values()) else ()
+    conflicts = tuple(
+        _conflict(record_type, record, operation, name, verdict)
+        for name, verdict in verdicts.items()
+        if verdict.lost
+    )
+    changed = {name: (record.body.get(name), value) for name, value in effective.items()}
+    if effective or record.version == 0:
+        record = _advance(record, operation, effective)
+    fields = {name: verdict.word for name, verdict in verdicts.items()}
+    return Decision(outcome, record, fields, conflicts, flags, changed)
+
+
+def _outcome(words: set[str], stepped: bool) -> Outcome:
+    """The outcome of the whole; `stepped`: the operation took effect whatever its fields did."""
+    if words <= {APPLIED, UNCHANGED}:
+        return Outcome.APPLIED if stepped or APPLIED in words else Outcome.UNCHANGED
+    if words == {PROPOSED} and not stepped:
+        return Outcome.PROPOSED
+    return Outcome.MERGED
+
+
+def _advance(record: Record, operation: Operation, effective: Mapping[str, Any]) -> Record:
+    author = operation.author
+    version = record.version + 1
+    stamp = Stamp(
+        version, author.store, operation.hlc, author.supervisor, author.officer, operation.at, operation.id
+    )
+    return Record(
+        record.id,
+        record.type,
+        version,
+        {**record.body, **effective},
+        {**record.stamps, **dict.fromkeys(effective, stamp)},
+    )
+
+
+def _conflict(
+    record_type: RecordType, record: Record, operation: Operation, name: str, verdict: Verdict
+) -> Conflict:
+    return Conflict(
+        name,
+        record_type.fields[name].merge,
+        operation.set[name],
+        record.body.get(name),
+        "server" if verdict.lost == "mine" else "mine",
+        record.stamps.get(name),
+    )

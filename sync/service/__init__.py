@@ -1,0 +1,1 @@
+"""Push, pull, resolve: load, merge, save. Flushes, never commits."""

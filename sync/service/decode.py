@@ -1,0 +1,172 @@
+"""From one operation as it came over the wire to one that the engine can judge.
+
+Nothing is refused here: what cannot be tried is marked with its problem and kept whole.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sync.engine import hlc
+from sync.engine.kinds import UUID, parse_time
+from sync.engine.values import Author, Operation, Problem, RecordType
+from sync.service.workspace import Received
+from sync.store import operations as inbox
+
+ACTIONS = frozenset({"create", "patch", "append", "transition"})
+NOT_YET = frozenset({"void", "discard"})
+MAX_TEXT = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who pushes, from which store, and how its clock stands against the server's."""
+
+    author: Author
+    batch: str
+    scope: frozenset[str]
+    now: datetime
+    wall: datetime | None
+    monotonic_ms: int | None
+    boot: str | None
+    node: str
+
+
+def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Received:
+    """Parse one operation; `problem` is set when it cannot be tried."""
+    payload, storable = _payload(raw)
+    sha256 = inbox.digest(payload)
+    if not isinstance(raw, dict) or not _is_id(raw.get("id")):
+        operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
+        return Received(
+            operation, payload, sha256, sender.batch, problem=_fault("/id", "not_identifier", "没有编号 · no id")
+        )
+    operation = _operation(raw, sender)
+    problem = _problem(raw) if storable else Problem("text_not_storable")
+    base = raw.get("base")
+    return Received(
+        operation,
+        payload,
+        sha256,
+        sender.batch,
+        sender.scope,
+        base_operation=base.get("operation") if isinstance(base, dict) else None,
+        given={} if problem else _corrected(raw, sender, types),
+        problem=problem,
+    )
+
+
+def _payload(raw: Any) -> tuple[bytes, bool]:
+    """Canonical bytes, and whether every text in them can be stored as text."""
+    try:
+        payload = inbox.canonical(raw)
+    except ValueError:
+        return json.dumps(raw, sort_keys=True).encode(), False
+    return payload, b"\\u0000" not in payload or not _holds_nul(raw)
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return "\0" in value
+    if isinstance(value, dict):
+        return any(_holds_nul(key) or _holds_nul(child) for key, child in value.items())
+    return isinstance(value, list) and any(_holds_nul(child) for child in value)
+
+
+def _operation(raw: dict[str, Any], sender: Sender) -> Operation:
+    """Take every part that has the right type; `_problem` names those that do not."""
+    now_ms = int(sender.now.timestamp() * 1000)
+    base = raw.get("base")
+    return Operation(
+        id=raw["id"],
+        action=_text(raw, "action"),
+        type=_text(raw, "type"),
+        record=_text(raw, "record"),
+        author=sender.author,
+        at=_text(raw, "at"),
+        hlc=hlc.bounded(_text(raw, "hlc"), now_ms, sender.node),
+        number=_number(raw),
+        base=base if type(base) is int else 0,
+        set=_object(raw, "set"),
+        was=_object(raw, "was"),
+        list=raw["list"] if isinstance(raw.get("list"), str) else None,
+        item=_object(raw, "item"),
+        event=raw["event"] if isinstance(raw.get("event"), str) else None,
+    )
+
+
+def _problem(raw: dict[str, Any]) -> Problem | None:
+    for name in ("after", "group"):
+        if raw.get(name):
+            return Problem("not_implemented", (_error(f"/{name}", name, "尚未提供 · not there yet"),))
+    action = raw.get("action")
+    if action in NOT_YET:
+        return Problem("not_implemented", (_error("/action", str(action), "尚未提供 · not there yet"),))
+    checks = (
+        ("action", action in ACTIONS),
+        ("record", _is_id(raw.get("record"))),
+        ("type", isinstance(raw.get("type"), str) and len(raw["type"]) <= MAX_TEXT),
+        ("at", parse_time(raw.get("at")) is not None),
+        ("number", "number" not in raw or _number(raw) is not None),
+        ("base", _is_base(raw.get("base"))),
+        ("hlc", raw.get("hlc") is None or hlc.parse(raw["hlc"]) is not None),
+        ("officer", raw.get("officer") is None or isinstance(raw["officer"], str)),
+        *((name, isinstance(raw.get(name, {}), dict)) for name in ("set", "was", "item")),
+    )
+    errors = tuple(_error(f"/{name}", "wrong_type", "类型不对 · wrong type") for name, good in checks if not good)
+    return Problem("invalid_field", errors) if errors else None
+
+
+def _is_base(base: Any) -> bool:
+    if isinstance(base, dict):
+        return base.keys() == {"operation"} and _is_id(base["operation"])
+    return base is None or (type(base) is int and 0 <= base < 2**31)
+
+
+def _corrected(raw: dict[str, Any], sender: Sender, types: Mapping[str, RecordType]) -> dict[str, str]:
+    """The capture time by the monotonic clock, where the device has not been restarted since.
+
+    The device's wall clock may be years off; how long ago something was is not.
+    """
+    declared = types.get(raw["type"])
+    own = raw.get("monotonic_ms")
+    if raw["action"] != "create" or declared is None or declared.corrected is None:
+        return {}
+    if type(own) is not int or sender.monotonic_ms is None or raw.get("boot") != sender.boot:
+        return {}
+    ago_ms = sender.monotonic_ms - own
+    if not 0 <= ago_ms < 366 * 86_400_000:
+        return {}
+    moment = sender.now - timedelta(milliseconds=ago_ms)
+    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")}
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, str) and UUID.fullmatch(value) is not None
+
+
+def _text(raw: dict[str, Any], name: str) -> str:
+    value = raw.get(name)
+    return value[:MAX_TEXT].replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _number(raw: dict[str, Any]) -> int | None:
+    value = raw.get("number")
+    return value if type(value) is int and 0 < value < 2**53 else None
+
+
+def _object(raw: dict[str, Any], name: str) -> dict[str, Any]:
+    value = raw.get(name)
+    return value if isinstance(value, dict) else {}
+
+
+def _error(pointer: str, code: str, message: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": code, "message": message}
+
+
+def _fault(pointer: str, code: str, message: str) -> Problem:
+    return Problem("invalid_field", (_error(pointer, code, message),))

@@ -1,0 +1,36 @@
+"""What sync asks of the application that uses it; the only way from here to a case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from sync.engine.values import Operation, Record, RecordType
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a transaction did to one record; `before` is None for a new one."""
+
+    before: Record | None
+    after: Record
+
+
+class Home(Protocol):
+    """The application's side of sync."""
+
+    @property
+    def types(self) -> Mapping[str, RecordType]:
+        """Every record type by its name on the wire."""
+
+    def given(self, session: Session, creates: Sequence[Operation]) -> Mapping[str, Mapping[str, Any]]:
+        """The server's own values for new records, by operation id."""
+
+    def save(self, session: Session, records: Sequence[Record]) -> None:
+        """Write the typed rows of changed records."""
+
+    def react(self, session: Session, changes: Sequence[Change]) -> Sequence[Operation]:
+        """The server's own operations that follow from changes; they go through the same door."""

@@ -1,0 +1,177 @@
+"""What a terminal has not seen yet, in pages; a cursor can not skip a change."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy.orm import Session
+
+from sync.engine.checkpoint import shift, term
+from sync.engine.pages import parents_first
+from sync.engine.values import RecordType
+from sync.store import changes, operations, sequence
+
+Mac = Callable[[str, bytes], bytes]
+LANES = ("reference", "records")
+MAX_LIMIT = 2_000
+EVERYONE = ("all",)
+
+
+class CursorInvalid(Exception):
+    """It was not signed by this server."""
+
+
+class CursorExpired(Exception):
+    """It was made for another officer, terminal, scope or epoch."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who pulls: the cursor is bound to all of it. `masked`: parts of bodies that he may not see."""
+
+    terminal: str
+    officer: str
+    scopes: tuple[str, ...]
+    masked: bool
+
+
+@dataclass(slots=True)
+class Lane:
+    """A position in one lane, and the checkpoint that held at `origin`."""
+
+    position: int = 0
+    origin: int = 0
+    count: int = 0
+    sum: int = 0
+
+
+def pull(
+    session: Session,
+    types: Mapping[str, RecordType],
+    reader: Reader,
+    *,
+    cursor: str | None,
+    limit: int,
+    lanes: Sequence[str],
+    mac: Mac,
+) -> bytes:
+    """Build a page, ready to send.
+
+    Must run inside one snapshot: the page and its checkpoint describe the same moment.
+
+    Raises:
+        CursorInvalid, CursorExpired.
+    """
+    epoch = sequence.position(session).epoch
+    binding = _binding(reader, epoch)
+    state = _open(cursor, binding, mac) if cursor else {name: Lane() for name in LANES}
+    left = max(1, min(limit, MAX_LIMIT))
+    pieces: list[bytes] = []
+    more = False
+    for name in (lane for lane in LANES if lane in lanes):
+        lane, scopes = state[name], EVERYONE if name == "reference" else reader.scopes
+        rows = changes.page(session, scopes, lane.position, left + 1)
+        cut, rows = len(rows) > left, rows[:left]
+        pieces += _page(session, types, rows, reader.masked)
+        if rows:
+            lane.position = rows[-1][1]
+        left -= len(rows)
+        if cut:
+            more = True
+            break
+        if lane.position > lane.origin:
+            _settle(session, lane, scopes)
+    return _render(pieces, state, lanes, more, _seal(state, binding, mac))
+
+
+def _page(
+    session: Session, types: Mapping[str, RecordType], rows: Sequence[tuple[str, int]], masked: bool
+) -> list[bytes]:
+    """The changes of a page; a child whose parent comes later in the sequence brings it along."""
+    found = changes.records(session, [record for record, _ in rows])
+    missing = _parents_to_come(found)
+    while missing:
+        fetched = changes.records(session, missing)
+        found |= fetched
+        missing = _parents_to_come(found) if fetched else set()
+    order = parents_first([record for record, _ in rows], {id_: row.parent for id_, row in found.items()})
+    return [_change(found[record], types, masked) for record in order]
+
+
+def _parents_to_come(found: Mapping[str, Any]) -> set[str]:
+    return {row.parent for row in found.values() if row.parent is not None and row.parent not in found}
+
+
+def _change(row: Any, types: Mapping[str, RecordType], masked: bool) -> bytes:
+    head = f'"type":"{row.type}","record":"{row.id}","version":{row.version}'
+    if row.void is not None:
+        return f'{{"action":"void",{head},"reason":'.encode() + orjson.dumps(row.void) + b"}"
+    hidden = types[row.type].masked if masked else ()
+    if not hidden:
+        return f'{{"action":"put",{head},"body":{row.body}}}'.encode()
+    body = orjson.loads(row.body)
+    for path in hidden:
+        name, _, part = path.partition(".")
+        if isinstance(body.get(name), dict):
+            body[name].pop(part, None)
+    names = [f"{row.type}.{path}" for path in hidden]
+    tail = orjson.dumps({"body": body, "masked": names})
+    return f'{{"action":"put",{head},'.encode() + tail[1:]
+
+
+def _settle(session: Session, lane: Lane, scopes: Sequence[str]) -> None:
+    """Move the checkpoint from `origin` to the end that was just reached: O(what changed between)."""
+    rows = changes.changed_between(session, scopes, lane.origin)
+    had = [row.id for row in rows if row.since <= lane.origin]
+    before = operations.versions_at(session, had, lane.origin) if had else {}
+    plus = sum(term(row.type, row.id, row.version) for row in rows)
+    minus = sum(term(row.type, row.id, before[row.id]) for row in rows if row.id in before)
+    lane.count += len(rows) - len(before)
+    lane.sum = shift(lane.sum, plus=plus, minus=minus)
+    lane.origin = lane.position
+
+
+def _render(
+    pieces: Sequence[bytes], state: Mapping[str, Lane], lanes: Sequence[str], more: bool, cursor: str
+) -> bytes:
+    tail: dict[str, Any] = {"settled": [], "cursor": cursor, "more": more}
+    if not more:
+        asked = [state[name] for name in LANES if name in lanes]
+        total = sum(lane.sum for lane in asked) % (1 << 64)
+        tail["checkpoint"] = {"count": sum(lane.count for lane in asked), "sum": f"{total:016x}"}
+    tail["control"] = {}
+    return b'{"changes":[' + b",".join(pieces) + b"]," + orjson.dumps(tail)[1:]
+
+
+def _binding(reader: Reader, epoch: str) -> bytes:
+    text = "\n".join((epoch, reader.terminal, reader.officer, str(reader.masked), *reader.scopes))
+    return hashlib.sha256(text.encode()).digest()[:12]
+
+
+def _seal(state: Mapping[str, Lane], binding: bytes, mac: Mac) -> str:
+    packed = [[one.position, one.origin, one.count, f"{one.sum:x}"] for one in (state[name] for name in LANES)]
+    body = binding + orjson.dumps(packed)
+    return base64.urlsafe_b64encode(mac("cursor", body)[:12] + body).rstrip(b"=").decode()
+
+
+def _open(cursor: str, binding: bytes, mac: Mac) -> dict[str, Lane]:
+    try:
+        raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+    except (ValueError, UnicodeEncodeError):
+        raise CursorInvalid from None
+    seal, body = raw[:12], raw[12:]
+    if not hmac.compare_digest(seal, mac("cursor", body)[:12]):
+        raise CursorInvalid
+    if body[:12] != binding:
+        raise CursorExpired
+    packed = orjson.loads(body[12:])
+    return {
+        name: Lane(position, origin, count, int(total, 16))
+        for name, (position, origin, count, total) in zip(LANES, packed, strict=True)
+    }

@@ -1,0 +1,256 @@
+"""A batch: what arrived before is answered again, the rest is applied, the receipt signed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from sync.engine import hlc, numbers
+from sync.engine.kinds import parse_time
+from sync.engine.values import FINAL, Author, Problem
+from sync.service.decode import Sender, decode
+from sync.service.home import Home
+from sync.service.workspace import Past, Received, Workspace
+from sync.store import operations as inbox
+from sync.store import sequence, stores
+
+CLOCK_SUSPECT_S = 5 * 60
+Sign = Callable[[Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A push's envelope. `operations`: raw, in the terminal's order."""
+
+    id: str
+    store: str
+    operations: Sequence[Any]
+    clock: Mapping[str, Any]
+    health: Mapping[str, Any] | None
+    schema: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pusher:
+    """The signed-in officer, his terminal, and the audiences he may write to."""
+
+    officer: str
+    roles: frozenset[str]
+    unit: str
+    supervisor: bool
+    terminal: str
+    terminal_no: str
+    scope: frozenset[str]
+
+
+def push(
+    session: Session, home: Home, pusher: Pusher, batch: Batch, *, now: datetime, sign: Sign, schema: int
+) -> dict[str, Any]:
+    """Take a batch in and answer it; the caller commits before the answer leaves.
+
+    Raises:
+        InFlight: another push of this terminal is under way.
+    Locks: the store's row, the records, last the sequence. Writes: all of sync's tables.
+    """
+    stores.claim(session, pusher.terminal)
+    store = stores.load(session, batch.store, pusher.terminal, now)
+    sender = _sender(pusher, batch, now)
+    received = [decode(raw, sender, home.types) for raw in batch.operations]
+    if batch.schema != schema:
+        received = [replace(one, problem=Problem("unknown_schema")) for one in received]
+    received = [replace(one, flags=_flags(one, sender, store["numbers"])) for one in received]
+    results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
+    store["numbers"] = numbers.add(
+        store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
+    )
+    return _answer(session, store, batch, sender, received, results, sign)
+
+
+def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
+    author = Author(
+        pusher.officer, pusher.roles, pusher.unit, batch.store, pusher.terminal, pusher.supervisor
+    )
+    monotonic = batch.clock.get("monotonic_ms")
+    boot = batch.clock.get("boot")
+    return Sender(
+        author,
+        batch.id,
+        pusher.scope,
+        now,
+        parse_time(batch.clock.get("wall")),
+        monotonic if type(monotonic) is int else None,
+        boot if isinstance(boot, str) else None,
+        pusher.terminal_no,
+    )
+
+
+def _flags(received: Received, sender: Sender, arrived: numbers.Ranges) -> tuple[str, ...]:
+    flags = []
+    if sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S:
+        flags.append("clock_suspect")
+    number = received.operation.number
+    if number is not None and numbers.holds(arrived, number):
+        flags.append("number_reused")
+    return tuple(flags)
+
+
+def _take(
+    session: Session, home: Home, received: list[Received], now: datetime, heard: hlc.Hlc | None
+) -> list[dict[str, Any]]:
+    """Give each operation its result: from the inbox what is known, from the engine what is new."""
+    based = {one.base_operation for one in received if one.base_operation}
+    rows = inbox.known(session, {one.operation.id for one in received} | based)
+    past = {row.id: Past(row.store, row.outcome, row.seen, row.version) for row in rows.values()}
+    fresh: dict[str, Received] = {}
+    for one in received:
+        row = rows.get(one.operation.id)
+        if row is None:
+            fresh.setdefault(one.operation.id, one)
+    reused = _reused(session, received, rows, fresh)
+    results = _apply(session, home, [*fresh.values(), *reused.values()], now, heard, past)
+    answered: list[dict[str, Any]] = []
+    for one in received:
+        key = f"reused:{one.sha256[:56]}"
+        first = fresh.get(one.operation.id)
+        if first is one:
+            answered.append(results[one.operation.id])
+        elif key in results:
+            answered.append({**results[key], "id": one.operation.id})
+        else:
+            answered.append(_again(results.get(one.operation.id), rows.get(one.operation.id) or rows.get(key)))
+            answered[-1]["id"] = one.operation.id
+    return answered
+
+
+def _reused(
+    session: Session, received: list[Received], rows: dict[str, Any], fresh: Mapping[str, Received]
+) -> dict[str, Received]:
+    """Operations that come under an id whose payload was another: kept under a name of their own."""
+    reused: dict[str, Received] = {}
+    for one in received:
+        row = rows.get(one.operation.id)
+        known = row.payload_sha256 if row is not None else fresh[one.operation.id].sha256
+        if known != one.sha256:
+            key = f"reused:{one.sha256[:56]}"
+            operation = replace(one.operation, id=key)
+            reused[key] = replace(one, operation=operation, problem=Problem("operation_id_reused"))
+    kept = inbox.known(session, reused.keys())
+    for key in kept:
+        del reused[key]
+    for one in received:
+        row = kept.get(f"reused:{one.sha256[:56]}")
+        if row is not None:
+            rows[one.operation.id] = row
+    return reused
+
+
+def _again(result: dict[str, Any] | None, row: Any) -> dict[str, Any]:
+    """The same answer once more."""
+    answer: dict[str, Any] = dict(result) if result is not None else orjson.loads(row.result)
+    if answer["outcome"] in FINAL:
+        answer["duplicate"] = True
+    return answer
+
+
+def _apply(
+    session: Session,
+    home: Home,
+    received: Sequence[Received],
+    now: datetime,
+    heard: hlc.Hlc | None,
+    past: dict[str, Past],
+) -> dict[str, dict[str, Any]]:
+    """Apply new operations, all at once; when the database objects, one by one, so that only its cause suffers."""
+    if not received:
+        return {}
+    try:
+        with session.begin_nested():
+            results = Workspace(session, home, now, heard, past).apply(received)
+        return {one.operation.id: result for one, result in zip(received, results, strict=True)}
+    except (sa.exc.IntegrityError, sa.exc.DataError):
+        return _apply_one_by_one(session, home, received, now, heard, past)
+
+
+def _apply_one_by_one(
+    session: Session,
+    home: Home,
+    received: Sequence[Received],
+    now: datetime,
+    heard: hlc.Hlc | None,
+    past: dict[str, Past],
+) -> dict[str, dict[str, Any]]:
+    results: dict[str, dict[str, Any]] = {}
+    for one in received:
+        try:
+            with session.begin_nested():
+                space = Workspace(session, home, now, heard, past)
+                [results[one.operation.id]] = space.apply([one])
+        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+            name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "constraint"
+            problem = Problem("invalid_field", ({"pointer": "", "code": str(name), "message": "数据库拒绝 · refused"},))
+            with session.begin_nested():
+                space = Workspace(session, home, now, heard, past)
+                [results[one.operation.id]] = space.apply([replace(one, problem=problem)])
+        past |= space.past
+    return results
+
+
+def _answer(
+    session: Session,
+    store: dict[str, Any],
+    batch: Batch,
+    sender: Sender,
+    received: Sequence[Received],
+    results: Sequence[dict[str, Any]],
+    sign: Sign,
+) -> dict[str, Any]:
+    """Chain and sign the receipt, note the store's health, and build the answer."""
+    position = sequence.position(session)
+    receipt = sign(
+        {
+            "terminal": store["terminal"],
+            "store": batch.store,
+            "batch": batch.id,
+            "epoch": position.epoch,
+            "time": sender.now.isoformat(timespec="milliseconds"),
+            "previous": store["last_receipt_sha256"],
+            "results": [
+                [one.operation.number, result["id"], one.sha256, result["outcome"], result.get("version")]
+                for one, result in zip(received, results, strict=True)
+            ],
+        }
+    )
+    store["last_receipt_sha256"] = hashlib.sha256(receipt.encode()).hexdigest()
+    store["last_seen_at"] = sender.now
+    store["health"] = dict(batch.health) if batch.health else store["health"]
+    if sender.wall is not None:
+        store["clock_offset_ms"] = int((sender.wall - sender.now).total_seconds() * 1000)
+    stores.save(session, store)
+    stores.add_receipt(
+        session,
+        {
+            "sha256": store["last_receipt_sha256"],
+            "store": batch.store,
+            "batch": batch.id,
+            "jws": receipt,
+            "created_at": sender.now,
+        },
+    )
+    ranges: numbers.Ranges = store["numbers"]
+    return {
+        "batch": batch.id,
+        "server_hlc": str(position.hlc),
+        "highest_number": ranges[-1][1] if ranges else 0,
+        "missing_numbers": numbers.missing(ranges),
+        "backoff_ms": 0,
+        "receipt": receipt,
+        "control": {},
+        "results": list(results),
+    }

@@ -1,0 +1,154 @@
+"""What only a person can settle: conflicts, listed and resolved by operations of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from sync.engine.values import Author, MergeClass, Operation, RecordType
+from sync.service.home import Home
+from sync.service.workspace import Workspace, own_operation
+from sync.store.tables import AudienceRow, ConflictRow
+
+
+class ConflictUnknown(Exception):
+    """No such conflict in this scope."""
+
+
+class ConflictResolved(Exception):
+    """Somebody settled it before, otherwise."""
+
+
+class StateUnreachable(Exception):
+    """The proposed state cannot be reached from the one that stands now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A person's word on a conflict. `id` makes a repeated answer harmless."""
+
+    id: str
+    keep: Literal["mine", "theirs", "value"]
+    value: Any
+    reason: str
+
+
+def conflicts(session: Session, scopes: Sequence[str], state: str, limit: int = 500) -> list[dict[str, Any]]:
+    """The conflicts of the families that these scopes may see, oldest first."""
+    visible = sa.select(AudienceRow.family).where(AudienceRow.scope.in_(scopes))
+    query = (
+        sa.select(*ConflictRow.__table__.columns)
+        .where(ConflictRow.state == state, ConflictRow.family.in_(visible))
+        .order_by(ConflictRow.created_at, ConflictRow.id)
+        .limit(limit)
+    )
+    return [wire(row) for row in session.execute(query)]
+
+
+def wire(row: Any) -> dict[str, Any]:
+    """A conflict as the protocol shows it."""
+    return {
+        "id": row.id,
+        "type": row.type,
+        "record": row.record,
+        "field": row.field,
+        "class": row.merge,
+        "base": row.base,
+        "mine": row.mine,
+        "theirs": row.theirs,
+        "kept": row.kept,
+        "by": {"mine": row.by_mine, "theirs": row.by_theirs},
+        "at": {"mine": row.at_mine, "theirs": row.at_theirs},
+        "state": row.state,
+        "resolution": row.resolution,
+    }
+
+
+def resolve(
+    session: Session,
+    home: Home,
+    conflict: str,
+    resolution: Resolution,
+    author: Author,
+    scopes: Sequence[str],
+    now: datetime,
+) -> dict[str, Any]:
+    """Settle a conflict: an operation of the person's own, which syncs down like any other.
+
+    Raises:
+        ConflictUnknown, ConflictResolved, StateUnreachable.
+    Locks: the conflict's row, the record. Writes: sync_conflict and what an operation writes.
+    """
+    visible = sa.select(AudienceRow.family).where(AudienceRow.scope.in_(scopes))
+    query = sa.select(ConflictRow).where(ConflictRow.id == conflict, ConflictRow.family.in_(visible))
+    row = session.scalars(query.with_for_update()).one_or_none()
+    if row is None:
+        raise ConflictUnknown
+    if row.state == "resolved":
+        if row.resolution["id"] == resolution.id:
+            return wire(row)
+        raise ConflictResolved
+    value = {"mine": row.mine, "theirs": row.theirs, "value": resolution.value}[resolution.keep]
+    space = Workspace(session, home, now)
+    operation = _operation(space, home.types[row.type], row, value, resolution, author, now)
+    if operation is not None:
+        [result] = space.apply([own_operation(operation)])
+        if result["outcome"] not in ("applied", "unchanged"):
+            raise StateUnreachable
+    row.state = "resolved"
+    row.resolution = {
+        "id": resolution.id,
+        "keep": resolution.keep,
+        "value": value,
+        "reason": resolution.reason,
+        "by": author.officer,
+        "at": now.isoformat(timespec="milliseconds"),
+    }
+    session.flush()
+    return wire(row)
+
+
+def _operation(
+    space: Workspace,
+    declared: RecordType,
+    row: ConflictRow,
+    value: Any,
+    resolution: Resolution,
+    author: Author,
+    now: datetime,
+) -> Operation | None:
+    """The operation that makes the chosen value stand; None when it stands already."""
+    record = space.look_at(row.record)
+    standing = record.body.get(row.field)
+    if standing == value:
+        return None
+    at = now.isoformat(timespec="milliseconds")
+    if row.merge != MergeClass.STATE:
+        return Operation(
+            resolution.id,
+            "patch",
+            row.type,
+            row.record,
+            author,
+            at,
+            base=record.version,
+            set={row.field: value},
+        )
+    for step in declared.transitions:
+        if step.target == value and standing in step.sources:
+            return Operation(
+                resolution.id,
+                "transition",
+                row.type,
+                row.record,
+                author,
+                at,
+                base=record.version,
+                event=step.event,
+            )
+    raise StateUnreachable

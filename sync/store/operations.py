@@ -1,0 +1,107 @@
+"""The inbox: every operation that arrived, what became of it, and the history it makes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import rfc8785
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from sync.store.tables import ConflictRow, OperationRow
+
+
+def canonical(value: Any) -> bytes:
+    """Canonical JSON, RFC 8785.
+
+    Raises:
+        ValueError: the value holds what JSON text cannot (a lone surrogate, an integer beyond 2^53).
+    """
+    try:
+        return rfc8785.dumps(value)
+    except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
+        raise ValueError(str(error)) from None
+
+
+def digest(payload: bytes) -> str:
+    """SHA-256 in lower-case hex."""
+    return hashlib.sha256(payload).hexdigest()
+
+
+def known(session: Session, ids: Iterable[str]) -> dict[str, Any]:
+    """The rows of those operations that arrived before: id, payload_sha256, outcome, version, seen, result."""
+    wanted = set(ids)
+    if not wanted:
+        return {}
+    query = sa.select(
+        OperationRow.id,
+        OperationRow.store,
+        OperationRow.payload_sha256,
+        OperationRow.outcome,
+        OperationRow.version,
+        OperationRow.seen,
+        OperationRow.result,
+    ).where(OperationRow.id.in_(wanted))
+    return {row.id: row for row in session.execute(query)}
+
+
+def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write operations. Writes: sync_operation."""
+    if rows:
+        session.execute(sa.insert(OperationRow), list(rows))
+
+
+def value_at(session: Session, record: str, field: str, version: int) -> tuple[bool, Any]:
+    """The value that a field had at a version: (whether the history knows it, the value).
+
+    The first effective change after that version holds the old value.
+    """
+    query = (
+        sa.select(OperationRow.changed)
+        .where(OperationRow.record == record, OperationRow.version > version, OperationRow.seq.is_not(None))
+        .order_by(OperationRow.version)
+    )
+    for changed in session.scalars(query):
+        if changed and field in changed:
+            return True, changed[field][0]
+    return False, None
+
+
+def versions_at(session: Session, records: Sequence[str], seq: int) -> dict[str, int]:
+    """The version that each record had when the change sequence stood at `seq`."""
+    found: dict[str, int] = {}
+    for start in range(0, len(records), 5_000):
+        piece = records[start : start + 5_000]
+        query = (
+            sa.select(OperationRow.record, sa.func.max(OperationRow.version))
+            .where(OperationRow.record.in_(piece), OperationRow.seq <= seq)
+            .group_by(OperationRow.record)
+        )
+        found |= {record: version for record, version in session.execute(query) if version is not None}
+    return found
+
+
+def add_conflicts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write conflicts. Writes: sync_conflict."""
+    if rows:
+        session.execute(sa.insert(ConflictRow), list(rows))
+
+
+def dump(value: Any) -> str:
+    """JSON text as it is stored and sent."""
+    return orjson.dumps(value).decode()
+
+
+def quarantined(session: Session, limit: int, after: datetime | None = None) -> Sequence[Any]:
+    """What waits in quarantine, oldest first."""
+    query = sa.select(OperationRow).where(OperationRow.outcome == "quarantined")
+    if after is not None:
+        query = query.where(OperationRow.received_at > after)
+    columns = OperationRow.__table__.columns
+    return session.execute(
+        query.with_only_columns(*columns).order_by(OperationRow.received_at, OperationRow.id).limit(limit)
+    ).all()

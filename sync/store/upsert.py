@@ -1,0 +1,28 @@
+"""One statement that inserts a row or replaces it, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+
+def upsert(
+    session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]], *, keep: frozenset[str] = frozenset()
+) -> None:
+    """Write rows by primary key; columns in `keep` stay as they were first.
+
+    Every row must have the same keys. Writes: `table`.
+    """
+    if not rows:
+        return
+    dialect = session.get_bind().dialect.name
+    insert = postgresql_insert if dialect == "postgresql" else sqlite_insert
+    statement = insert(table)
+    key = [column.name for column in table.primary_key]
+    replaced = {name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep}
+    session.execute(statement.on_conflict_do_update(index_elements=key, set_=replaced), list(rows))
