@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import secrets
+import logging
 import re
-from dataclasses import dataclass
+import secrets
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from field_api.api import blueprints
 from field_api.auth.keys import Keys
 from field_api.config import Config
-from field_api.endpoint import is_transient
-from field_api.extensions import db
+from field_api.extensions import Services, db
 from field_api.problems import Problem, document
+from field_api.transactions import is_transient
 from sync.store.database import prepare
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "batch_too_large", 415: "unsupported_media"}
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What an application holds beside its database, made once."""
-
-    config: Config
-    keys: Keys
 
 
 def create_app(config: Config) -> Flask:
@@ -46,7 +40,8 @@ def create_app(config: Config) -> Flask:
     app.before_request(_name_request)
     app.after_request(_finish)
     app.register_error_handler(Exception, _to_problem)
-    _register(app)
+    for blueprint in blueprints():
+        app.register_blueprint(blueprint)
     return app
 
 
@@ -54,13 +49,6 @@ def _engine_options(url: str) -> dict[str, Any]:
     if sa.make_url(url).get_backend_name() == "sqlite":
         return {"connect_args": {"check_same_thread": False}}
     return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
-
-
-def _register(app: Flask) -> None:
-    from field_api.api import blueprints
-
-    for blueprint in blueprints():
-        app.register_blueprint(blueprint)
 
 
 def language() -> str:
@@ -86,11 +74,7 @@ def _to_problem(error: Exception) -> Response:
     request_id = g.get("request_id", "")
     if problem.kind.status == 500:
         # The log has the stack; the caller gets the request id that finds it.
-        import logging
-
-        logging.getLogger("fieldpost").exception("request failed", extra={"request_id": request_id})
-    import orjson
-
+        logging.getLogger("fieldpost").error("request failed", exc_info=error)
     response = Response(
         orjson.dumps(document(problem, language(), request_id)),
         status=problem.kind.status,

@@ -14,25 +14,23 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
-import sqlalchemy as sa
-from flask import Response, current_app, request
+from flask import Response, request
 from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
 
 from field_api import body as request_body
 from field_api.auth.identity import Identity
+from field_api.auth.keys import Keys
 from field_api.auth.sessions import identify_console, identify_terminal
 from field_api.config import Config
-from field_api.extensions import db
+from field_api.extensions import db, services
 from field_api.problems import Problem
-from sync.store.database import begin_read, begin_write
+from field_api.transactions import after_commit, commit, is_transient, read, write
+
+__all__ = ["Answer", "Context", "Spec", "after_commit", "commit", "endpoint", "is_transient", "read", "write"]
 
 Caller = Literal["anyone", "terminal", "console", "either"]
 Mode = Literal["read", "write", "own"]
-MAX_TRIES = 5
-_AFTER_COMMIT = "fieldpost_after_commit"
-# PostgreSQL: serialization failure, deadlock. Both say: the same again.
-_TRANSIENT_STATES = frozenset({"40001", "40P01"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +39,7 @@ class Context:
 
     session: Session
     config: Config
+    keys: Keys
     now: datetime
     who: Identity | None
 
@@ -85,26 +84,27 @@ def endpoint(
     problems: tuple[str, ...] = (),
     tag: str = "",
     digest_required: bool = False,
+    receive_revoked: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view an endpoint.
 
     The view is called as `view(context, body?, **path)`; mode `own` means that it opens its transactions
-    itself (streams must not hold one).
+    itself, by `transactions.write` and `.read` (streams must not hold one). With `receive_revoked` a revoked
+    terminal passes, marked as such in its identity.
     """
     loader = load() if load else None
 
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         @functools.wraps(view)
         def handle(**path: Any) -> Response:
-            config: Config = current_app.extensions["fieldpost"].config
-            who = _identify(caller)
+            who = _identify(caller, receive_revoked=receive_revoked)
             arguments: tuple[Any, ...] = ()
             if loader is not None:
                 raw = request_body.read_json(
-                    request, limit=config.body_limit_bytes, digest_required=digest_required
+                    request, limit=services().config.body_limit_bytes, digest_required=digest_required
                 )
                 arguments = (_load(loader, raw),)
-            result = _run(view, mode, config, who, arguments, path)
+            result = _run(view, mode, who, arguments, path)
             answer = result if isinstance(result, Answer) else Answer(result, status)
             return _respond(answer)
 
@@ -114,41 +114,17 @@ def endpoint(
     return decorate
 
 
-def after_commit(session: Session, action: Callable[[], None]) -> None:
-    """Have `action` run once this session's transaction is on disk; it must not fail the answer."""
-    session.info.setdefault(_AFTER_COMMIT, []).append(action)
-
-
-def commit(session: Session) -> None:
-    """Commit, then run what was registered: the one commit of every request and job."""
-    actions = session.info.pop(_AFTER_COMMIT, [])
-    session.commit()
-    for action in actions:
-        action()
-
-
-def is_transient(error: sa.exc.DBAPIError) -> bool:
-    """Say whether running the transaction again can help."""
-    state = getattr(error.orig, "sqlstate", None)
-    return state in _TRANSIENT_STATES or "database is locked" in str(error.orig)
-
-
-def _identify(caller: Caller) -> Identity | None:
+def _identify(caller: Caller, *, receive_revoked: bool) -> Identity | None:
     if caller == "anyone":
         return None
-    session = db.session()
-    now = datetime.now(UTC)
-    begin_read(session)
-    try:
-        header = request.headers.get("Authorization", "")
-        if caller == "console" or (caller == "either" and not header):
-            return identify_console(session, request, now)
-        scheme, _, token = header.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise Problem("token_missing")
-        return identify_terminal(session, token.strip(), now)
-    finally:
-        session.rollback()
+    session, keys, now = db.session(), services().keys, datetime.now(UTC)
+    header = request.headers.get("Authorization", "")
+    if caller == "console" or (caller == "either" and not header):
+        return identify_console(session, keys, request, now)
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Problem("token_missing")
+    return identify_terminal(session, keys, token.strip(), now, receive_revoked=receive_revoked)
 
 
 def _load(schema: Schema, raw: Any) -> Any:
@@ -171,31 +147,23 @@ def _pointers(messages: Any, prefix: str) -> list[dict[str, str]]:
 def _run(
     view: Callable[..., Any],
     mode: Mode,
-    config: Config,
     who: Identity | None,
     arguments: tuple[Any, ...],
     path: dict[str, Any],
 ) -> Any:
-    session = db.session()
-    for attempt in range(MAX_TRIES):
-        context = Context(session, config, datetime.now(UTC), who)
+    session, held = db.session(), services()
+
+    def work() -> Any:
+        # A new instant for every try: what a repeated transaction writes is not older than what it reads.
+        context = Context(session, held.config, held.keys, datetime.now(UTC), who)
+        return view(context, *arguments, **path)
+
+    if mode == "own":
         try:
-            if mode == "own":
-                return view(context, *arguments, **path)
-            (begin_write if mode == "write" else begin_read)(session)
-            result = view(context, *arguments, **path)
-            if mode == "write":
-                commit(session)
-        except sa.exc.DBAPIError as error:
-            if is_transient(error) and attempt + 1 < MAX_TRIES:
-                continue
-            raise
-        else:
-            return result
+            return work()
         finally:
-            session.info.pop(_AFTER_COMMIT, None)
             session.rollback()
-    raise Problem("unavailable")
+    return (write if mode == "write" else read)(session, work)
 
 
 def _respond(answer: Answer) -> Response:

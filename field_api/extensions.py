@@ -1,9 +1,28 @@
-"""The one Flask extension object that the packages share."""
+"""What the application holds beside its routes: the database, and the services made once at its start."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
 
+from field_api.auth.keys import Keys
+from field_api.config import Config
 from sync.store.base import Base
 
 db = SQLAlchemy(metadata=Base.metadata, disable_autonaming=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What an application holds beside its database, made once."""
+
+    config: Config
+    keys: Keys
+
+
+def services() -> Services:
+    """The running application's services."""
+    held: Services = current_app.extensions["fieldpost"]
+    return held

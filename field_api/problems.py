@@ -32,11 +32,13 @@ def _kind(code: str, status: int, retry: Retry, zh: str, en: str, todo_zh: str, 
 
 _K = [
     _kind("malformed_body", 400, "fix", "请求内容无法读懂", "The body cannot be read",
-          "这是程序错误：请将此请求交管理员。", "This is a fault of the program: show this request to the administrator."),
+          "这是程序错误：请将此请求交管理员。",
+          "This is a fault of the program: show this request to the administrator."),
     _kind("body_damaged", 400, "later", "请求内容在途中损坏", "The body was damaged on its way",
           "原样再发一次即可。", "Send the same again."),
     _kind("envelope_invalid", 422, "fix", "批次的外层不合规定", "The batch's envelope is not as agreed",
-          "这是程序错误：请看 errors 所指之处。", "This is a fault of the program: see the places in errors."),
+          "这是程序错误：请看 errors 所指之处。",
+          "This is a fault of the program: see the places in errors."),
     _kind("invalid_field", 422, "fix", "有字段填写不正确", "A field is not valid",
           "请按 errors 所指改正后再发。", "Correct what errors points at and send again."),
     _kind("unsupported_encoding", 415, "fix", "不支持这种内容编码", "This content encoding is not supported",
@@ -55,7 +57,8 @@ _K = [
           "请重新登录；未同步的内容仍在。", "Sign in again; what is unsent is kept."),
     _kind("token_revoked", 401, "login", "登录已作废", "The sign-in was revoked",
           "请重新登录；未同步的内容仍在。", "Sign in again; what is unsent is kept."),
-    _kind("credentials_wrong", 401, "login", "账号、密码或终端签名不对", "Name, password or terminal signature is wrong",
+    _kind("credentials_wrong", 401, "login", "账号、密码或终端签名不对",
+          "Name, password or terminal signature is wrong",
           "请重新输入；多次失败请找管理员。", "Try again; if it keeps failing ask the administrator."),
     _kind("terminal_revoked", 403, "stop", "此终端已停用", "This terminal was revoked",
           "请交回终端，未同步的内容会被保留。", "Hand the terminal in; what is unsent is kept."),
@@ -65,7 +68,8 @@ _K = [
           "请由有权限的人员办理。", "Somebody with the right must do it."),
     _kind("out_of_scope", 403, "stop", "不在您的管辖范围内", "This lies outside your scope",
           "请由该单位的人员办理。", "Somebody of that unit must do it."),
-    _kind("csrf_failed", 403, "stop", "页面已过期或请求来源不对", "The page is out of date or the request came from elsewhere",
+    _kind("csrf_failed", 403, "stop", "页面已过期或请求来源不对",
+          "The page is out of date or the request came from elsewhere",
           "请刷新页面后再试。", "Reload the page and try again."),
     _kind("schema_too_old", 426, "stop", "终端程序过旧", "The terminal's program is too old",
           "请更新程序；未同步的内容仍在。", "Update it; what is unsent is kept."),
@@ -81,12 +85,14 @@ _K = [
           "会自动再试；没有内容丢失。", "It is tried again; nothing is lost."),
     _kind("storage_full", 507, "later", "服务器空间不足", "The server's storage is full",
           "请通知管理员；内容仍在终端。", "Tell the administrator; everything is kept on the terminal."),
-    _kind("enrolment_invalid", 403, "stop", "登记码无效或已过期", "The enrolment code is invalid or has expired",
+    _kind("enrolment_invalid", 403, "stop", "登记码无效或已过期",
+          "The enrolment code is invalid or has expired",
           "请向管理员要新的登记码。", "Ask the administrator for a new one."),
     _kind("not_implemented", 501, "fix", "此功能尚未提供", "This feature is not there yet",
           "请看 README 的状态一节。", "See the status section of the README."),
     _kind("internal_error", 500, "later", "服务器内部出错", "Something failed inside the server",
-          "会自动再试；请把请求编号告诉管理员。", "It is tried again; tell the administrator the request id."),
+          "会自动再试；请把请求编号告诉管理员。",
+          "It is tried again; tell the administrator the request id."),
     # On operations. Their status is used where a call carries one operation only.
     _kind("unknown_type", 422, "fix", "没有这种记录", "There is no such record type",
           "请更新程序后重放。", "Update the program and replay."),
@@ -98,15 +104,18 @@ _K = [
           "请更新程序后重放。", "Update the program and replay."),
     _kind("record_exists", 409, "fix", "同一编号的记录已存在且内容不同", "Another record has this id already",
           "请审核人员比对后处理。", "A supervisor compares the two."),
-    _kind("operation_id_reused", 409, "fix", "同一操作编号带着不同内容", "This operation id came with another content before",
+    _kind("operation_id_reused", 409, "fix", "同一操作编号带着不同内容",
+          "This operation id came with another content before",
           "请审核人员比对后处理。", "A supervisor compares the two."),
-    _kind("write_once_changed", 409, "fix", "只能写一次的内容被改动", "A field that is written once was changed",
+    _kind("write_once_changed", 409, "fix", "只能写一次的内容被改动",
+          "A field that is written once was changed",
           "原值保留；请审核人员查明。", "The first value stands; a supervisor looks into it."),
     _kind("group_incomplete", 409, "fix", "同组操作不齐", "The group of operations is not complete",
           "等其余操作到达。", "It waits for the others."),
     _kind("cycle", 422, "fix", "操作互相等待", "The operations wait for each other",
           "请审核人员处理。", "A supervisor must settle it."),
-    _kind("text_not_storable", 422, "fix", "文字里有无法保存的字符", "The text holds characters that cannot be stored",
+    _kind("text_not_storable", 422, "fix", "文字里有无法保存的字符",
+          "The text holds characters that cannot be stored",
           "请删去后再保存。", "Remove them and save again."),
     # Uploads.
     _kind("upload_offset_wrong", 409, "later", "续传位置不对", "The upload's offset is another",
@@ -119,7 +128,8 @@ _K = [
           "请重新建立上传。", "Create the upload again."),
     _kind("checksum_mismatch", 460, "later", "这一段在途中损坏", "This chunk was damaged on its way",
           "已丢弃，请再发这一段。", "It was dropped; send it again."),
-    _kind("digest_mismatch", 409, "later", "文件与登记的摘要不符", "The file is not the one that was announced",
+    _kind("digest_mismatch", 409, "later", "文件与登记的摘要不符",
+          "The file is not the one that was announced",
           "已另行保存，请从原件再传。", "It was set aside; send the original again."),
     _kind("not_a_photo", 422, "fix", "这不是可读的照片", "This is not a readable photo",
           "文件已原样保存，请审核人员查看。", "The file is kept as it came; a supervisor looks at it."),
@@ -134,10 +144,11 @@ _K = [
 CATALOGUE: dict[str, Kind] = {kind.code: kind for kind in _K}
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem, not an error
     """Raised anywhere in the application; `endpoint` turns it into problem+json.
 
     errors: `[{"pointer", "code", "message"}]`, pointers being RFC 6901.
+    keeps: what the transaction wrote before the problem is committed (a counted attempt, a revocation).
     """
 
     def __init__(
@@ -149,6 +160,7 @@ class Problem(Exception):
         retry_after_s: int | None = None,
         headers: dict[str, str] | None = None,
         extra: dict[str, Any] | None = None,
+        keeps: bool = False,
     ) -> None:
         super().__init__(detail or code)
         self.kind = CATALOGUE[code]
@@ -157,6 +169,7 @@ class Problem(Exception):
         self.retry_after_s = retry_after_s
         self.headers = headers or {}
         self.extra = extra or {}
+        self.keeps = keeps
 
 
 def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]:

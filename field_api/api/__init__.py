@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint
 
+from field_api.api import service, terminals, tokens
+
 
 def blueprints() -> list[Blueprint]:
     """Every blueprint of the API, in the order of the documentation."""
-    from field_api.api import terminals, tokens
-
-    return [terminals.blueprint, tokens.blueprint]
+    return [service.blueprint, terminals.blueprint, tokens.blueprint]

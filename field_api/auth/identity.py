@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from field_api.problems import Problem
+
 ROLES = ("officer", "liaison", "auxiliary", "supervisor", "legal", "dispatcher", "admin", "auditor")
 FIELD_ROLES = frozenset({"officer", "liaison", "auxiliary"})
 SUPERVISING_ROLES = frozenset({"supervisor", "legal"})
+CONSOLE_ROLES = frozenset({"supervisor", "legal", "dispatcher", "admin", "auditor"})
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """An officer, and the terminal he is signed in on (None at the console)."""
+    """An officer, and the terminal he is signed in on (None at the console).
+
+    session: the token family, or the console session's digest.
+    revoked: the terminal is revoked; only what receives a revoked terminal's push ever sees this.
+    """
 
     officer: str
     username: str
@@ -23,6 +30,16 @@ class Identity:
     terminal: str | None = None
     terminal_no: str | None = None
     session: str = ""
+    revoked: bool = False
+
+    def require(self, *roles: str) -> None:
+        """Raise not_permitted unless one of `roles` is held."""
+        if not self.roles.intersection(roles):
+            raise Problem("not_permitted")
+
+    def require_console(self) -> None:
+        """Raise not_permitted unless one of the roles that the console is for is held."""
+        self.require(*CONSOLE_ROLES)
 
     @property
     def supervises(self) -> bool:
@@ -35,4 +52,5 @@ class Identity:
 
     def scope_keys(self) -> tuple[str, ...]:
         """The audiences whose records this person may hold, sorted."""
-        return tuple(sorted({f"unit:{unit}" for unit in self.units} | {f"grid:{grid}" for grid in self.grids}))
+        units = {f"unit:{unit}" for unit in self.units}
+        return tuple(sorted(units | {f"grid:{grid}" for grid in self.grids}))
