@@ -285,10 +285,12 @@ def strange_centre(answer: bytes, *, drips: bool = False) -> Iterator[str]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve, args=(listener,))
         thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        stopping.set()
-        socket.create_connection(listener.getsockname()).close()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            stopping.set()
+            socket.create_connection(listener.getsockname()).close()
+            thread.join()
 
 
 def _say(line: socket.socket, answer: bytes, stopping: threading.Event | None) -> None:
