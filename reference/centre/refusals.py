@@ -1,0 +1,11 @@
+"""Say no in one shape: a status, a stable code and a sentence for a person."""
+
+
+class Refusal(Exception):  # noqa: N818 - a verdict of the centre, not a fault of the program
+    """Refuse one request; becomes `{code, message}` with its status."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.message = message
