@@ -72,6 +72,7 @@ def run_program(argv: list[str], identity: str | None, guard: int) -> None:
             signal.signal(number, signal.SIG_DFL)
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # held locks are the guard's, not the program's
         if identity:
             become(identity)
         die_with_parent(guard)
