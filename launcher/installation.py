@@ -170,7 +170,8 @@ class Installation:
         web = self._process(
             "web", sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST,
             "--port", str(self.port), "--workers", str(self.web_workers),
-            "--blocking-threads", str(self.web_threads), "--respawn-failed-workers", "--no-ws", "wsgi:app",
+            "--blocking-threads", str(self.web_threads), "--respawn-failed-workers",
+            "--workers-kill-timeout", "8", "--no-ws", "wsgi:app",
         )
         return replace(web, ready=partial(answers_http, self.port))
 

@@ -84,6 +84,31 @@ def _log_of(process: Process) -> Iterator[int]:
         yield log.fileno()
 
 
+def _has_ended(popen: subprocess.Popen[bytes]) -> bool:
+    """Say whether the guard has ended, without reaping it: until then its number cannot be another's."""
+    if popen.returncode is not None:
+        return True
+    return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _terminate(popen: subprocess.Popen[bytes], until_s: float) -> None:
+    """Ask a program to end, and wait for it until then."""
+    if popen.returncode is None:
+        os.kill(popen.pid, signal.SIGTERM)
+    while not _has_ended(popen) and time.monotonic() < until_s:
+        time.sleep(POLL_S)
+
+
+def _end(popen: subprocess.Popen[bytes]) -> None:
+    """Leave nothing of a program's session; once only, because the number is free afterwards."""
+    if popen.returncode is not None:
+        return
+    guard.kill_session(popen.pid)
+    popen.wait()
+    if popen.stdin:
+        popen.stdin.close()
+
+
 class Supervisor:
     """Keeps processes; a context manager that stops them all.
 
@@ -127,7 +152,7 @@ class Supervisor:
         while True:
             if self.stopping.is_set():
                 raise StoppingError(name)
-            if child.popen.poll() is not None or child.starts > 1:
+            if _has_ended(child.popen) or child.starts > 1:
                 self._drop(name)
                 raise StartError(f"{name} ended while starting:\n{log_tail(child.process.log_path)}")
             if child.process.ready is None or child.process.ready():
@@ -145,23 +170,23 @@ class Supervisor:
         popen = self._spawn(process)
         until = time.monotonic() + deadline_s
         try:
-            while popen.poll() is None:
+            while not _has_ended(popen):
                 if self.stopping.is_set():
                     raise StoppingError(process.name)
                 if time.monotonic() > until:
                     raise StartError(f"{process.name} did not end in time")
                 time.sleep(POLL_S)
-            if popen.returncode:
-                raise StartError(f"{process.name} failed:\n{log_tail(process.log_path)}")
         finally:
-            self._end(popen)
+            _end(popen)
+        if popen.returncode:
+            raise StartError(f"{process.name} failed:\n{log_tail(process.log_path)}")
 
     def wait_ready(self, name: str, deadline_s: float = READY_DEADLINE_S) -> bool:
         """Wait until a started process (respawned perhaps) runs and is ready; False when it is late."""
         until = time.monotonic() + deadline_s
         while time.monotonic() < until:
             child = self._children[name]
-            if child.popen.poll() is None and (child.process.ready is None or child.process.ready()):
+            if not _has_ended(child.popen) and (child.process.ready is None or child.process.ready()):
                 return True
             time.sleep(POLL_S)
         return False
@@ -169,9 +194,9 @@ class Supervisor:
     def kill(self, name: str, number: int = signal.SIGKILL) -> None:
         """Send a signal to every process of a program at once; the guard dies too only by SIGKILL."""
         with self._lock:
-            session = self._children[name].popen.pid
-            if number == signal.SIGKILL:
-                guard.kill_session(session)
+            popen = self._children[name].popen
+            if popen.returncode is None and number == signal.SIGKILL:
+                guard.kill_session(popen.pid)
                 return
             for pid in self.pids(name):
                 with contextlib.suppress(ProcessLookupError):
@@ -179,8 +204,10 @@ class Supervisor:
 
     def pids(self, name: str) -> list[int]:
         """Return the living processes of a program (without its guard)."""
-        session = self._children[name].popen.pid
-        return [pid for pid in guard.session_pids(session) if pid != session]
+        popen = self._children[name].popen
+        if popen.returncode is not None:
+            return []
+        return [pid for pid in guard.session_pids(popen.pid) if pid != popen.pid]
 
     def starts(self, name: str) -> int:
         """Return how often a program was started: 1 and the respawns."""
@@ -198,10 +225,8 @@ class Supervisor:
         until = time.monotonic() + grace_s
         with self._lock:
             for child in reversed(self._children.values()):
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.popen.terminate()
-                    child.popen.wait(max(0.0, until - time.monotonic()))
-                self._end(child.popen)
+                _terminate(child.popen, until)
+                _end(child.popen)
             self._children.clear()
 
     def _spawn(self, process: Process) -> subprocess.Popen[bytes]:
@@ -212,30 +237,23 @@ class Supervisor:
                 start_new_session=True, pass_fds=self._held,
             )
 
-    def _end(self, popen: subprocess.Popen[bytes]) -> None:
-        """Leave nothing of a program's session."""
-        guard.kill_session(popen.pid)
-        popen.wait()
-        if popen.stdin:
-            popen.stdin.close()
-
     def _drop(self, name: str) -> None:
         with self._lock:
-            self._end(self._children.pop(name).popen)
+            _end(self._children.pop(name).popen)
 
     def _keep(self) -> None:
         """Respawn what dies, until told to stop."""
         while not self.stopping.wait(POLL_S):
             with self._lock:
                 for child in list(self._children.values()):
-                    if not self.stopping.is_set() and child.popen.poll() is not None:
+                    if not self.stopping.is_set() and _has_ended(child.popen):
                         self._revive(child)
 
     def _revive(self, child: _Child) -> None:
         """Clear away a dead program's session; start it again, at once the first time, then ever later."""
         now = time.monotonic()
         if child.respawn_at_s is None:
-            self._end(child.popen)  # a successor must not meet its predecessor's pool on the port
+            _end(child.popen)  # a successor must not meet its predecessor's pool on the port
             steady = now - child.started_at_s > STEADY_AFTER_S
             child.failures = 1 if steady else child.failures + 1
             pause_s = 0.0 if child.failures == 1 else min(0.25 * 2**child.failures, LONGEST_PAUSE_S)

@@ -54,7 +54,8 @@ class GuardedProgram:
             self._popen.send_signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._popen.wait(grace_s)
-        guard.kill_session(self._popen.pid)
+        if self.running():
+            guard.kill_session(self._popen.pid)
         self._popen.wait()
         if self._popen.stdin:
             self._popen.stdin.close()
