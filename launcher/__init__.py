@@ -1,1 +1,1 @@
-"""Starts and keeps the processes of one installation; must not know what they do."""
+"""Starts and keeps the processes of one installation."""
