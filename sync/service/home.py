@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
@@ -26,11 +27,13 @@ class Home(Protocol):
     def types(self) -> Mapping[str, RecordType]:
         """Every record type by its name on the wire."""
 
-    def given(self, session: Session, creates: Sequence[Operation]) -> Mapping[str, Mapping[str, Any]]:
+    def given(
+        self, session: Session, creates: Sequence[Operation], now: datetime
+    ) -> Mapping[str, Mapping[str, Any]]:
         """The server's own values for new records, by operation id."""
 
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Write the typed rows of changed records."""
 
-    def react(self, session: Session, changes: Sequence[Change]) -> Sequence[Operation]:
+    def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """The server's own operations that follow from changes; they go through the same door."""

@@ -97,7 +97,7 @@ class Workspace:
         results = [self._decide(one) for one in received]
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
-            follow = self.home.react(self.session, changes) if changes else ()
+            follow = self.home.react(self.session, changes, self.now) if changes else ()
             if not follow:
                 return results
             own = [own_operation(operation) for operation in follow]
@@ -123,7 +123,7 @@ class Workspace:
                 creates.append(one.operation)
                 wanted.update(filter(None, [self._parent(one.operation)]))
         self._take(shelf.load(self.session, wanted - self.held.keys()))
-        self._given = self.home.given(self.session, creates) if creates else {}
+        self._given = self.home.given(self.session, creates, self.now) if creates else {}
 
     def _take(self, fresh: Mapping[str, Held]) -> None:
         self.held |= fresh

@@ -20,7 +20,10 @@ STATES = ("waiting", "running", "done", "held", "cancelled", "refused")
 
 
 class OutboxRow(Base):
-    """One thing to do. `key` makes it unique; `reason` is for the person who must look at a held one."""
+    """One thing to do. `key` makes it unique; `reason` is for the person who must look at a held one.
+
+    payload: what is sent, built once, so that every attempt under one key sends the same.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -38,13 +41,22 @@ class OutboxRow(Base):
     state: Mapped[str] = mapped_column(sa.String(16))
     attempts: Mapped[int]
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    payload: Mapped[str | None] = mapped_column(sa.Text)
     reason: Mapped[str] = mapped_column(sa.String(2000))
     request_id: Mapped[str] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 def put(
-    session: Session, *, kind: str, key: str, subject: str, version: int, now: datetime, request_id: str = ""
+    session: Session,
+    *,
+    kind: str,
+    key: str,
+    subject: str,
+    version: int,
+    now: datetime,
+    payload: str | None = None,
+    request_id: str = "",
 ) -> None:
     """Add a row, once for its key. Writes: outbox."""
     if session.scalar(sa.select(OutboxRow.id).where(OutboxRow.key == key)) is not None:
@@ -59,6 +71,7 @@ def put(
             state="waiting",
             attempts=0,
             due_at=now,
+            payload=payload,
             reason="",
             request_id=request_id,
             created_at=now,

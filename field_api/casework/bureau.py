@@ -1,0 +1,50 @@
+"""The bureau as sync sees it: its record types, what it gives to new records, what follows from changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from field_api.casework import evidence, reactions
+from field_api.casework.declare import row_maker
+from field_api.casework.types import MODELS, TYPES
+from sync.engine.values import Operation, Record, RecordType
+from sync.service.home import Change
+from sync.store.upsert import upsert
+
+_MAKERS = {name: row_maker(model) for name, model in MODELS.items()}
+_AUTHORED = frozenset({"incident", "case", "vehicle_check", "task"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bureau:
+    """Implements `sync.service.home.Home`. `region`: the six digits that open a case number."""
+
+    region: str
+    types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
+
+    def given(
+        self, session: Session, creates: Sequence[Operation], now: datetime
+    ) -> Mapping[str, Mapping[str, Any]]:
+        """Unit and author of new records; whether a photo's bytes are here already and its signature holds."""
+        photos = [one for one in creates if one.type == "evidence"]
+        values: dict[str, Mapping[str, Any]] = evidence.given(session, photos) if photos else {}
+        for one in creates:
+            if one.type in _AUTHORED and not one.author.server:
+                values[one.id] = {"unit": one.author.unit, "author": one.author.officer}
+        return values
+
+    def save(self, session: Session, records: Sequence[Record]) -> None:
+        """Mirror records in their typed tables, parents first. Writes: the tables of `MODELS`."""
+        for name, make in _MAKERS.items():
+            rows = [make(record) for record in records if record.type == name]
+            upsert(session, cast(sa.Table, MODELS[name].__table__), rows)
+
+    def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        """What the server does of itself when cases and evidence change."""
+        return reactions.react(session, changes, self.region, now)

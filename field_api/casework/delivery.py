@@ -1,0 +1,137 @@
+"""A finished case on its way to the centre: when it is ready, what is sent, what the answer does.
+
+The row in the outbox is written in the transaction that makes a case ready, and holds what will be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from field_api.auth.tables import Officer
+from field_api.casework import server
+from field_api.casework.models import Case, Evidence
+from sync.engine.values import Operation
+from sync.service.home import Home
+from sync.service.workspace import Workspace, own_operation
+from sync.store import outbox
+from sync.store.outbox import OutboxRow
+from sync.store.tables import RecordRow
+
+KIND = "deliver"
+LEASE_S = 120.0
+MAX_PAUSE_S = 3600.0
+
+
+def make_ready(session: Session, case: str, now: datetime) -> list[Operation]:
+    """If the case is complete, write its outbox row and say so on the case. Writes: outbox.
+
+    Complete: closed, review passed, and all evidence that was not rejected is verified and passed.
+    """
+    row = session.execute(sa.select(*Case.__table__.columns).where(Case.id == case)).one()
+    if row.status not in ("closed", "archived") or row.review != "passed" or row.delivery not in ("none", "refused"):
+        return []
+    pieces = session.execute(
+        sa.select(*Evidence.__table__.columns)
+        .where(Evidence.case == case, Evidence.review != "rejected")
+        .order_by(Evidence.captured_at, Evidence.id)
+    ).all()
+    if any(piece.bytes != "verified" or piece.review != "passed" for piece in pieces):
+        return []
+    version = row.version + 1
+    outbox.put(
+        session,
+        kind=KIND,
+        key=f"{case}:{version}",
+        subject=case,
+        version=version,
+        now=now,
+        payload=orjson.dumps(_parcel(session, row, pieces, version)).decode(),
+    )
+    return [server.patch("case", case, {"delivery": "waiting"}, now)]
+
+
+def _parcel(session: Session, case: Any, pieces: Sequence[Any], version: int) -> dict[str, Any]:
+    """The case in the centre's words. Source: docs/centre.md."""
+    body = orjson.loads(session.scalars(sa.select(RecordRow.body).where(RecordRow.id == case.id)).one())
+    people = {case.author, *(step["by"] for step in body["timeline"])} - {None, server.SERVER_ID}
+    names = session.execute(sa.select(Officer.id, Officer.name).where(Officer.id.in_(people)).order_by(Officer.id))
+    return {
+        "case": case.id,
+        "version": version,
+        "case_no": case.case_no,
+        "category": case.category,
+        "description": case.description,
+        "address": case.address,
+        "position": case.position,
+        "occurred_at": server.moment(case.occurred_at) if case.occurred_at else None,
+        "status": case.status,
+        "unit": case.unit,
+        "officers": [{"id": id_, "name": name} for id_, name in names],
+        "timeline": [{"step": step["step"], "at": step["at"]} for step in body["timeline"]],
+        "evidence": [
+            {
+                "id": piece.id,
+                "sha256": piece.sha256,
+                "size": piece.size,
+                "media_type": piece.media_type,
+                "role": piece.role,
+                "captured_at": server.moment(piece.captured_at),
+            }
+            for piece in pieces
+        ],
+        "incident": case.incident,
+    }
+
+
+def start(session: Session, home: Home, row: OutboxRow, now: datetime) -> None:
+    """Say on the case that it is being delivered, once. Writes: the case."""
+    _tell(session, home, row.subject, {"delivery": "delivering"}, now)
+
+
+def delivered(session: Session, home: Home, row: OutboxRow, task_number: str, now: datetime) -> None:
+    """Keep the centre's task number; it is true even of a version that was overtaken. Writes: outbox, case."""
+    current = outbox.settle(session, row.id, row.attempts, "done")
+    values = {"task_no": task_number, "centre_message": None}
+    _tell(session, home, row.subject, values | ({"delivery": "delivered"} if current else {}), now)
+
+
+def refused(session: Session, home: Home, row: OutboxRow, words: str, now: datetime) -> None:
+    """Give the case back to its unit with the centre's words. Writes: outbox, case."""
+    if not outbox.settle(session, row.id, row.attempts, "refused", reason=words):
+        return
+    values = {"delivery": "refused", "review": "returned", "centre_message": words[:2000]}
+    operations = [
+        server.patch("case", row.subject, values, now),
+        server.note(row.subject, "centre_refused", words, now),
+    ]
+    Workspace(session, home, now).apply([own_operation(one) for one in operations])
+
+
+def failed(
+    session: Session, home: Home, row: OutboxRow, reason: str, now: datetime, *, pause_s: float, attempts: int
+) -> None:
+    """Try again after a pause, or hold the row for a person after the last attempt. Writes: outbox, case."""
+    if row.attempts < attempts:
+        due = now + timedelta(seconds=min(pause_s, MAX_PAUSE_S))
+        outbox.settle(session, row.id, row.attempts, "waiting", reason=reason, due_at=due)
+    elif outbox.settle(session, row.id, row.attempts, "held", reason=reason):
+        _tell(session, home, row.subject, {"delivery": "held"}, now)
+
+
+def send_again(session: Session, home: Home, row: str, now: datetime) -> bool:
+    """A person lets a held delivery go once more. Writes: outbox, case."""
+    if not outbox.release(session, row, now):
+        return False
+    subject = session.scalars(sa.select(OutboxRow.subject).where(OutboxRow.id == row)).one()
+    _tell(session, home, subject, {"delivery": "waiting"}, now)
+    return True
+
+
+def _tell(session: Session, home: Home, case: str, values: dict[str, Any], now: datetime) -> None:
+    Workspace(session, home, now).apply([own_operation(server.patch("case", case, values, now))])

@@ -1,0 +1,94 @@
+"""What a photo's record owes to its bytes: whether they are here, and whether the terminal's signature holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from field_api.auth.signatures import signature_holds
+from field_api.auth.tables import Terminal
+from field_api.casework import server
+from field_api.casework.models import Evidence
+from media.tables import Blob
+from sync.engine.values import Operation
+from sync.service.home import Home
+from sync.service.workspace import Workspace, own_operation
+from sync.store import outbox
+from sync.store.operations import canonical
+
+DERIVE = "derive"
+_SIGNED = ("case", "role", "sha256", "size", "media_type", "captured_at", "position", "terminal", "officer")
+
+
+def lock_digests(session: Session, digests: Iterable[str]) -> None:
+    """Keep record and bytes of a photo from missing each other when both arrive in the same moment.
+
+    Locks: the digests, until the transaction ends; on SQLite the whole database is the writer's already.
+    """
+    if session.get_bind().dialect.name != "postgresql":
+        return
+    for digest in sorted(set(digests)):
+        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(digest, 1))))
+
+
+def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[str, Any]]:
+    """The server's values for new evidence, by operation id."""
+    digests = {text for one in creates if isinstance(text := one.set.get("sha256"), str)}
+    lock_digests(session, digests)
+    held = dict(session.execute(sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))).tuples().all())
+    terminals = {text for one in creates if isinstance(text := one.set.get("terminal"), str)}
+    keys = dict(
+        session.execute(sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))).tuples().all()
+    )
+    return {
+        one.id: {
+            "bytes": "verified" if _is_held(one.set, held) else "awaited",
+            "authentic": _is_authentic(one.set, keys),
+        }
+        for one in creates
+    }
+
+
+def _is_held(values: Mapping[str, Any], held: Mapping[str, int]) -> bool:
+    digest = values.get("sha256")
+    return isinstance(digest, str) and digest in held and held[digest] == values.get("size")
+
+
+def _is_authentic(values: Mapping[str, Any], keys: Mapping[str, str]) -> bool:
+    """Check the terminal's own signature over the canonical JSON of the other fields."""
+    signature, terminal = values.get("signature"), values.get("terminal")
+    if not isinstance(signature, str) or not isinstance(terminal, str) or terminal not in keys:
+        return False
+    try:
+        message = canonical({name: values[name] for name in _SIGNED if name in values})
+    except ValueError:
+        return False
+    return signature_holds(keys[terminal], "evidence", message, signature)
+
+
+def arrived(session: Session, home: Home, sha256: str, size: int, now: datetime) -> None:
+    """The bytes are stored: say so on every record that names them, and have the copies made.
+
+    Writes: evidence, outbox. Locks: the digest.
+    """
+    lock_digests(session, [sha256])
+    waiting = session.scalars(
+        sa.select(Evidence.id)
+        .where(Evidence.sha256 == sha256, Evidence.size == size, Evidence.bytes != "verified")
+        .order_by(Evidence.id)
+    ).all()
+    outbox.put(session, kind=DERIVE, key=f"{DERIVE}:{sha256}", subject=sha256, version=1, now=now)
+    operations = [server.patch("evidence", one, {"bytes": "verified"}, now) for one in waiting]
+    Workspace(session, home, now).apply([own_operation(one) for one in operations])
+
+
+def mismatched(session: Session, home: Home, evidence: str, now: datetime) -> None:
+    """What came is not the photo that was announced: say so, unless the right one is here. Writes: evidence."""
+    state = session.scalar(sa.select(Evidence.bytes).where(Evidence.id == evidence))
+    if state in ("awaited", "received"):
+        operation = server.patch("evidence", evidence, {"bytes": "mismatched"}, now)
+        Workspace(session, home, now).apply([own_operation(operation)])

@@ -1,0 +1,30 @@
+"""Case numbers: region, day, and a count within the day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from sync.store.base import Base
+from sync.store.upsert import add
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+
+
+class Counter(Base):
+    """The last number given out under a name."""
+
+    __tablename__ = "counter"
+
+    name: Mapped[str] = mapped_column(sa.String(40), primary_key=True)
+    value: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+def case_number(session: Session, region: str, now: datetime) -> str:
+    """The next number of the day: 6 digits region, 8 date, 5 count; 19 in all. Locks: the day's counter."""
+    day = now.astimezone(SHANGHAI).strftime("%Y%m%d")
+    count = add(session, Counter, {"name": f"case/{region}/{day}"}, "value", 1)
+    return f"{region}{day}{count:05d}"

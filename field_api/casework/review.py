@@ -1,0 +1,132 @@
+"""A supervisor's verdicts on evidence and cases; each is an operation of his own, and syncs down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from field_api.auth.identity import Identity
+from field_api.casework import scope, server
+from field_api.casework.models import Evidence
+from field_api.problems import Problem
+from sync.engine.values import Author, Operation
+from sync.service.home import Home
+from sync.service.workspace import Received, Workspace, own_operation
+from sync.store import operations as inbox
+from sync.store.tables import ConflictRow
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A supervisor's word. `id` makes a repeated answer harmless; `verdict`: passed, returned, rejected."""
+
+    id: str
+    verdict: str
+    reason: str
+
+
+def author_of(identity: Identity) -> Author:
+    """An officer at the console as the author of an operation."""
+    return Author(identity.officer, identity.roles, identity.unit, f"console:{identity.officer}", supervisor=True)
+
+
+def review_evidence(
+    session: Session, home: Home, evidence: str, verdict: Verdict, identity: Identity, now: datetime
+) -> dict[str, Any]:
+    """Pass, return or reject a photo.
+
+    Raises:
+        Problem: not_found, not_permitted, own_case, evidence_not_ready, operation_id_reused.
+    """
+    body = _body(session, identity, evidence, "evidence")
+    case = _body(session, identity, body["case"], "case")
+    _require_stranger(session, identity, body["case"], case)
+    if verdict.verdict == "passed" and not (body["bytes"] == "verified" and body["authentic"]):
+        raise Problem("evidence_not_ready")
+    values = {"review": verdict.verdict, "review_reason": verdict.reason or None}
+    return _judge(session, home, "evidence", evidence, values, verdict, identity, now)
+
+
+def review_case(
+    session: Session, home: Home, case: str, verdict: Verdict, identity: Identity, now: datetime
+) -> dict[str, Any]:
+    """Pass a case or return it to its unit.
+
+    Raises:
+        Problem: not_found, not_permitted, own_case, conflicts_open, operation_id_reused.
+    """
+    body = _body(session, identity, case, "case")
+    _require_stranger(session, identity, case, body)
+    if verdict.verdict not in ("passed", "returned"):
+        raise Problem("invalid_field", errors=[_error("/verdict")])
+    if verdict.verdict == "passed" and _has_open_conflicts(session, case):
+        raise Problem("conflicts_open")
+    values = {"review": verdict.verdict, "review_reason": verdict.reason or None}
+    return _judge(session, home, "case", case, values, verdict, identity, now)
+
+
+def _error(pointer: str) -> dict[str, str]:
+    return {"pointer": pointer, "code": "not_in_list", "message": "案件只能通过或退回 · a case is passed or returned"}
+
+
+def _body(session: Session, identity: Identity, record: str, record_type: str) -> dict[str, Any]:
+    if not identity.supervises:
+        raise Problem("not_permitted")
+    body: dict[str, Any] = orjson.loads(scope.require(session, identity, record, record_type).body)
+    return body
+
+
+def _require_stranger(session: Session, identity: Identity, case: str, body: dict[str, Any]) -> None:
+    """Nobody reviews what he wrote, stood by, or photographed."""
+    hands = {body["author"], *(step["by"] for step in body["timeline"] + body["notes"] + body["documents"])}
+    hands |= set(session.scalars(sa.select(Evidence.officer).where(Evidence.case == case)))
+    if identity.officer in hands:
+        raise Problem("own_case")
+
+
+def _has_open_conflicts(session: Session, case: str) -> bool:
+    query = sa.select(ConflictRow.id).where(ConflictRow.record == case, ConflictRow.state == "open").limit(1)
+    return session.scalar(query) is not None
+
+
+def _judge(
+    session: Session,
+    home: Home,
+    record_type: str,
+    record: str,
+    values: dict[str, Any],
+    verdict: Verdict,
+    identity: Identity,
+    now: datetime,
+) -> dict[str, Any]:
+    space = Workspace(session, home, now)
+    standing = space.look_at(record)
+    operation = Operation(
+        verdict.id,
+        "patch",
+        record_type,
+        record,
+        author_of(identity),
+        server.moment(now),
+        base=standing.version,
+        set=values,
+    )
+    received = own_operation(operation)
+    known = inbox.known(session, [verdict.id]).get(verdict.id)
+    if known is not None:
+        return _again(known, received)
+    [result] = space.apply([received])
+    return result
+
+
+def _again(row: Any, received: Received) -> dict[str, Any]:
+    """The same verdict once more: its first answer. Times and base differ, so what it says is compared."""
+    before: dict[str, Any] = orjson.loads(row.result)
+    if row.store != received.operation.author.store:
+        raise Problem("operation_id_reused")
+    return before | {"duplicate": True}
