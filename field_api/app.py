@@ -12,10 +12,12 @@ import sqlalchemy as sa
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from field_api import observe, outgoing
 from field_api.api import blueprints
 from field_api.auth.keys import Keys
 from field_api.config import Config
 from field_api.extensions import Services, db
+from field_api.metrics import Metrics
 from field_api.problems import Problem, document
 from field_api.transactions import is_transient
 from sync.store.database import prepare
@@ -33,7 +35,9 @@ def create_app(config: Config) -> Flask:
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config.database_url),
         SQLALCHEMY_RECORD_QUERIES=False,
     )
-    app.extensions["fieldpost"] = Services(config, Keys.open(config.data / "keys"))
+    metrics = Metrics(config.data / "metrics")
+    app.extensions["fieldpost"] = Services(config, Keys.open(config.data / "keys"), metrics)
+    observe.watch(app, metrics)
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
@@ -46,9 +50,11 @@ def create_app(config: Config) -> Flask:
 
 
 def _engine_options(url: str) -> dict[str, Any]:
+    # An error's text must not carry what people wrote into the log.
+    shared = {"hide_parameters": True}
     if sa.make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"check_same_thread": False}}
-    return {"pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
+        return {**shared, "connect_args": {"check_same_thread": False}}
+    return {**shared, "pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
 
 
 def language() -> str:
@@ -60,12 +66,13 @@ def language() -> str:
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+    observe.name_request(g.request_id)
 
 
 def _finish(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Cache-Control", "no-store")
+    outgoing.protect(request, response)
+    outgoing.compress(request, response)
     return response
 
 

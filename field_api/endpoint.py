@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 import orjson
-from flask import Response, request
+from flask import Response, g, request
 from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
 
@@ -97,7 +97,7 @@ def endpoint(
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         @functools.wraps(view)
         def handle(**path: Any) -> Response:
-            who = _identify(caller, receive_revoked=receive_revoked)
+            who = g.who = _identify(caller, receive_revoked=receive_revoked)
             arguments: tuple[Any, ...] = ()
             if loader is not None:
                 raw = request_body.read_json(

@@ -94,6 +94,18 @@ def revoke(session: Session, terminal: str, now: datetime) -> None:
     session.flush()
 
 
+def find_terminal(session: Session, terminal_no: str) -> str:
+    """Return the id of the terminal with this short name.
+
+    Raises:
+        Problem: not_found.
+    """
+    found = session.scalar(sa.select(Terminal.id).where(Terminal.terminal_no == terminal_no))
+    if found is None:
+        raise Problem("not_found")
+    return found
+
+
 def _terminal_of(session: Session, enrolment: Enrolment, now: datetime) -> Terminal:
     """The terminal that holds this key: known already, or new."""
     # Numbers are given out one at a time, and a key that is enrolled twice at once finds itself.

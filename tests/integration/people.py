@@ -39,6 +39,7 @@ def running(config: Config) -> Iterator[Flask]:
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
+        app.extensions["fieldpost"].metrics.close()
 
 
 def now() -> datetime:

@@ -1,0 +1,185 @@
+"""The administrator's commands; whoever may run them has the data folder and so may do anything."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+
+import click
+from alembic import command
+from sqlalchemy.orm import Session
+
+from field_api import migrate
+from field_api.app import create_app
+from field_api.auth import officers, passwords, terminals
+from field_api.auth.identity import ROLES
+from field_api.auth.officers import NewOfficer, OfficerError
+from field_api.config import Config, ConfigError
+from field_api.extensions import db
+from field_api.problems import Problem
+from field_api.transactions import write
+
+T = TypeVar("T")
+
+
+@click.group()
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """Fieldpost 执法通."""
+    try:
+        context.obj = context.obj or Config.from_env(os.environ)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+@cli.group(name="db")
+def database() -> None:
+    """The database's schema (数据库)."""
+
+
+@database.command()
+@click.pass_obj
+def upgrade(config: Config) -> None:
+    """Bring the database to the newest schema; safe to run at any time."""
+    migrate.upgrade(config)
+
+
+@database.command()
+@click.option("--message", required=True, help="what the revision does")
+@click.pass_obj
+def revision(config: Config, message: str) -> None:
+    """Write a migration from what the models say now (for developers)."""
+    with migrate.connected(config.database_url) as connection:
+        command.revision(migrate.alembic_config(connection), message, autogenerate=True)
+
+
+@cli.group()
+def unit() -> None:
+    """Units (中队)."""
+
+
+@unit.command(name="add")
+@click.argument("code")
+@click.argument("name")
+@click.pass_obj
+def unit_add(config: Config, code: str, name: str) -> None:
+    """Add a unit, or rename it."""
+    _change(config, lambda session: officers.add_unit(session, code, name))
+
+
+@cli.group()
+def officer() -> None:
+    """Officers (人员)."""
+
+
+@officer.command(name="add")
+@click.option("--username", required=True)
+@click.option("--name", required=True, help="as colleagues call him")
+@click.option("--role", "roles", multiple=True, required=True, type=click.Choice(ROLES))
+@click.option("--unit", "units", multiple=True, required=True, help="the first is his own")
+@click.option("--grid", "grids", multiple=True, help="grids beyond his units")
+@click.option("--badge-no", default="")
+@click.option("--password-stdin", is_flag=True, help="read the password's line from standard input")
+@click.option("--generate-password", is_flag=True, help="make a password and print it")
+@click.pass_obj
+def officer_add(
+    config: Config,
+    *,
+    username: str,
+    name: str,
+    roles: tuple[str, ...],
+    units: tuple[str, ...],
+    grids: tuple[str, ...],
+    badge_no: str,
+    password_stdin: bool,
+    generate_password: bool,
+) -> None:
+    """Add an officer; the password is asked for, read, or made."""
+    password = _password(from_stdin=password_stdin, generate=generate_password)
+    hashed = passwords.hash_password(password)
+    new = NewOfficer(username, name, roles, units[0], units[1:], grids, badge_no)
+    added = _change(config, lambda session: officers.add_officer(session, new, hashed).id)
+    click.echo(f"officer {added}")
+    if generate_password:
+        click.echo(f"password {password}")
+
+
+@officer.command(name="disable")
+@click.argument("username")
+@click.pass_obj
+def officer_disable(config: Config, username: str) -> None:
+    """Shut an officer out from his next request on."""
+
+    def work(session: Session) -> None:
+        officers.disable(session, officers.find_officer(session, username).id, _now())
+
+    _change(config, work)
+
+
+@cli.group()
+def terminal() -> None:
+    """Terminals (终端)."""
+
+
+@terminal.command()
+@click.option("--by", default="cli", help="who invites, for the record")
+@click.pass_obj
+def invite(config: Config, by: str) -> None:
+    """Print an enrolment code; it is shown this once."""
+    code = _change(config, lambda session: terminals.invite(session, by, config.invitation_ttl_s, _now()))
+    click.echo(code)
+    click.echo(f"valid for {config.invitation_ttl_s // 3600} h, for one terminal", err=True)
+
+
+@terminal.command(name="revoke")
+@click.argument("terminal_no")
+@click.pass_obj
+def terminal_revoke(config: Config, terminal_no: str) -> None:
+    """Stop a terminal (by its number, like t7) from its next request on."""
+
+    def work(session: Session) -> None:
+        terminals.revoke(session, terminals.find_terminal(session, terminal_no), _now())
+
+    _change(config, work)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _password(*, from_stdin: bool, generate: bool) -> str:
+    if generate:
+        return secrets.token_urlsafe(12)
+    if from_stdin:
+        password = sys.stdin.readline().rstrip("\r\n")
+    else:
+        password = str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    if not passwords.MIN_LENGTH <= len(password) <= passwords.MAX_LENGTH:
+        bounds = f"{passwords.MIN_LENGTH} to {passwords.MAX_LENGTH}"
+        raise click.ClickException(f"a password has {bounds} characters")
+    return password
+
+
+@contextmanager
+def _session(config: Config) -> Iterator[Session]:
+    app = create_app(config)
+    with app.app_context():
+        try:
+            yield db.session()
+        finally:
+            db.session.remove()
+            db.engine.dispose()
+
+
+def _change(config: Config, work: Callable[[Session], T]) -> T:
+    """Run `work(session)` in one committed transaction, and say plainly what stood in its way."""
+    try:
+        with _session(config) as session:
+            return write(session, lambda: work(session))
+    except (OfficerError, Problem) as error:
+        raise click.ClickException(str(error)) from None
