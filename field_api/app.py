@@ -14,7 +14,10 @@ from werkzeug.exceptions import HTTPException
 
 from field_api import observe, outgoing
 from field_api.api import blueprints
+from field_api.auth import officers
 from field_api.auth.keys import Keys
+from field_api.casework import reference
+from field_api.casework.bureau import Bureau
 from field_api.config import Config
 from field_api.extensions import Services, db
 from field_api.metrics import Metrics
@@ -36,7 +39,9 @@ def create_app(config: Config) -> Flask:
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
-    app.extensions["fieldpost"] = Services(config, Keys.open(config.data / "keys"), metrics)
+    home = Bureau(config.region)
+    app.extensions["fieldpost"] = Services(config, Keys.open(config.data / "keys"), metrics, home)
+    officers.on_change[:] = [lambda session, officer: reference.publish_officer(session, home, officer)]
     observe.watch(app, metrics)
     db.init_app(app)
     with app.app_context():

@@ -19,8 +19,9 @@ from field_api.app import create_app
 from field_api.auth import officers, passwords, terminals
 from field_api.auth.identity import ROLES
 from field_api.auth.officers import NewOfficer, OfficerError
+from field_api.casework.founding import found
 from field_api.config import Config, ConfigError
-from field_api.extensions import db
+from field_api.extensions import db, services
 from field_api.problems import Problem
 from field_api.transactions import write
 
@@ -47,6 +48,7 @@ def database() -> None:
 def upgrade(config: Config) -> None:
     """Bring the database to the newest schema; safe to run at any time."""
     migrate.upgrade(config)
+    _change(config, lambda session: found(session, services().home, _now()))
 
 
 @database.command()

@@ -36,6 +36,7 @@ class Config:
     body_limit_bytes: int = 8 * 1024 * 1024
     batch_limit: int = 500
     backoff_ms: int = 0
+    region: str = "511402"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
@@ -56,6 +57,7 @@ class Config:
             retry_base_s=_number(environ, "FIELDPOST_RETRY_BASE_S", 2.0),
             delivery_attempts=int(_number(environ, "FIELDPOST_DELIVERY_ATTEMPTS", 8)),
             access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
+            region=_region(environ.get("FIELDPOST_REGION") or "511402"),
             backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),
         )
 
@@ -71,3 +73,9 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, minimum: f
     if not minimum <= value < 1e9:
         raise ConfigError(f"{name} must lie between {minimum} and 1e9, not {text}")
     return value
+
+
+def _region(text: str) -> str:
+    if not (len(text) == 6 and text.isascii() and text.isdigit()):
+        raise ConfigError(f"FIELDPOST_REGION must be six digits (GB/T 2260), not {text!r}")
+    return text

@@ -10,6 +10,7 @@ from flask_sqlalchemy import SQLAlchemy
 from field_api.auth.keys import Keys
 from field_api.config import Config
 from field_api.metrics import Metrics
+from sync.service.home import Home
 from sync.store.base import Base
 
 db = SQLAlchemy(metadata=Base.metadata, disable_autonaming=True)
@@ -22,6 +23,7 @@ class Services:
     config: Config
     keys: Keys
     metrics: Metrics
+    home: Home
 
 
 def services() -> Services:

@@ -148,7 +148,7 @@ _K = [
 CATALOGUE: dict[str, Kind] = {kind.code: kind for kind in _K}
 
 
-class Problem(Exception):  # noqa: N818 - RFC 9457 calls it a problem, not an error
+class Problem(Exception):
     """Raised anywhere in the application; `endpoint` turns it into problem+json.
 
     errors: `[{"pointer", "code", "message"}]`, pointers being RFC 6901.

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.api import service, terminals, tokens
+from field_api.api import conflicts, later, reviews, service, sync, terminals, tokens
 
 
 def blueprints() -> list[Blueprint]:
     """Every blueprint of the API, in the order of the documentation."""
-    return [service.blueprint, terminals.blueprint, tokens.blueprint]
+    return [
+        service.blueprint,
+        terminals.blueprint,
+        tokens.blueprint,
+        sync.blueprint,
+        conflicts.blueprint,
+        reviews.blueprint,
+        later.blueprint,
+    ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from field_api.auth.identity import Identity
+from field_api.auth.tables import Officer
 from field_api.problems import Problem
-from sync.store.tables import AudienceRow, RecordRow
+from sync.store.tables import AudienceRow, OperationRow, RecordRow
 
 
 def visible_families(identity: Identity) -> sa.Select[Any]:
@@ -30,3 +32,21 @@ def require(session: Session, identity: Identity, record: str, record_type: str)
     if row is None:
         raise Problem("not_found")
     return row
+
+
+def operations_in_scope(session: Session, identity: Identity, limit: int = 200) -> Sequence[Any]:
+    """Quarantined operations whose author works in a unit of this person's, oldest first.
+
+    By the author's unit, not by the record's: what is quarantined may name no record that exists.
+    """
+    columns = OperationRow.__table__.columns
+    query = (
+        sa.select(*columns)
+        .join(Officer, Officer.id == OperationRow.officer)
+        .where(OperationRow.outcome == "quarantined")
+        .order_by(OperationRow.received_at, OperationRow.id)
+        .limit(limit)
+    )
+    if "admin" not in identity.roles:
+        query = query.where(Officer.unit.in_(identity.units))
+    return session.execute(query).all()

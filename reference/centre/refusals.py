@@ -1,7 +1,7 @@
 """Say no in one shape: a status, a stable code and a sentence for a person."""
 
 
-class Refusal(Exception):  # noqa: N818 - a verdict of the centre, not a fault of the program
+class Refusal(Exception):
     """Refuse one request; becomes `{code, message}` with its status."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

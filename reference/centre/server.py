@@ -93,8 +93,8 @@ class Handler(BaseHTTPRequestHandler):
     def send_error(
         self,
         code: int,
-        message: str | None = None,  # noqa: ARG002 - named by the base; may echo the request
-        explain: str | None = None,  # noqa: ARG002 - named by the base
+        message: str | None = None,
+        explain: str | None = None,
     ) -> None:
         """Answer what http.server itself refuses in the centre's shape, without an echo of the request."""
         self.close_connection = True

@@ -1,0 +1,83 @@
+"""`/conflicts` and `/quarantine`: what only a person can settle."""
+
+from __future__ import annotations
+
+import orjson
+from flask import Blueprint, request
+
+from field_api.casework.review import author_of
+from field_api.casework.scope import operations_in_scope
+from field_api.endpoint import Answer, Context, endpoint
+from field_api.extensions import services
+from field_api.problems import Problem
+from field_api.schemas.reviews import ConflictDump, ResolutionLoad
+from sync.service import resolve
+from sync.service.resolve import Resolution
+
+blueprint = Blueprint("conflicts", __name__, url_prefix="/api/v1")
+
+
+@blueprint.get("/conflicts")
+@endpoint("Conflicts, oldest first", caller="either", tag="review", dump=ConflictDump)
+def index(context: Context) -> Answer:
+    state = request.args.get("state", "open")
+    if state not in ("open", "resolved"):
+        raise Problem("invalid_field", errors=[{"pointer": "/state", "code": "not_in_list", "message": state[:20]}])
+    return Answer(resolve.conflicts(context.session, context.identity.scope_keys(), state))
+
+
+@blueprint.post("/conflicts/<conflict>/resolution")
+@endpoint(
+    "Settle a conflict",
+    caller="either",
+    mode="write",
+    load=ResolutionLoad,
+    dump=ConflictDump,
+    tag="review",
+    problems=("not_permitted", "not_found", "already_resolved", "invalid_field"),
+)
+def settle(context: Context, resolution: Resolution, conflict: str) -> Answer:
+    identity = context.identity
+    if not identity.supervises:
+        raise Problem("not_permitted")
+    try:
+        settled = resolve.resolve(
+            context.session,
+            services().home,
+            conflict,
+            resolution,
+            author_of(identity),
+            identity.scope_keys(),
+            context.now,
+        )
+    except resolve.ConflictUnknown:
+        raise Problem("not_found") from None
+    except resolve.ConflictResolved:
+        raise Problem("already_resolved") from None
+    except resolve.StateUnreachable:
+        raise Problem("invalid_field", "此值现在不能采用 · this value cannot stand now") from None
+    return Answer(settled)
+
+
+@blueprint.get("/quarantine")
+@endpoint("Operations that could not be applied, kept whole", caller="either", tag="review")
+def quarantine(context: Context) -> Answer:
+    identity = context.identity
+    if not identity.supervises and "admin" not in identity.roles:
+        raise Problem("not_permitted")
+    return Answer(
+        [
+            {
+                "id": row.id,
+                "type": row.type,
+                "record": row.record,
+                "action": row.action,
+                "officer": row.officer,
+                "terminal": row.terminal,
+                "received_at": row.received_at.isoformat(),
+                "payload": orjson.loads(row.payload),
+                "problem": orjson.loads(row.result).get("problem"),
+            }
+            for row in operations_in_scope(context.session, identity)
+        ]
+    )

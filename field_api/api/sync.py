@@ -1,0 +1,130 @@
+"""`/sync`: hello, schema, push, pull."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from field_api.auth.identity import Identity
+from field_api.casework import schema
+from field_api.endpoint import Answer, Context, endpoint, write
+from field_api.extensions import services
+from field_api.problems import Problem
+from field_api.schemas.sync import Ask, HelloDump, PullDump, PullLoad, PushDump, PushLoad, SchemaDump
+from sync.service import pull as pulling
+from sync.service import push as pushing
+from sync.store import sequence, stores
+
+blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
+
+
+@blueprint.get("/hello")
+@endpoint("Say hello", dump=HelloDump, tag="sync")
+def hello(context: Context) -> Answer:
+    position = sequence.position(context.session)
+    return Answer(
+        {
+            "protocol": 1,
+            "server_time": context.now.isoformat(timespec="milliseconds"),
+            "server_hlc": str(position.hlc),
+            "epoch": position.epoch,
+            "schema": {"current": schema.CURRENT, "oldest": schema.OLDEST},
+            "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
+            # No backup has been made yet that a terminal could rely on.
+            "safe_before": None,
+            "backoff_ms": context.config.backoff_ms,
+            "control": {},
+        }
+    )
+
+
+@blueprint.get("/schema")
+@endpoint("The record types, code tables and rules", dump=SchemaDump, tag="sync")
+def schema_document(_context: Context) -> Answer:
+    body, tag = schema.rendered()
+    headers = {"ETag": tag, "Cache-Control": "no-cache"}
+    if tag in request.headers.get("If-None-Match", ""):
+        return Answer(status=304, headers=headers)
+    return Answer(body, headers=headers)
+
+
+@blueprint.post("/push")
+@endpoint(
+    "Send a batch of operations",
+    mode="own",
+    load=PushLoad,
+    dump=PushDump,
+    tag="sync",
+    digest_required=True,
+    problems=("body_damaged", "envelope_invalid", "batch_too_large", "push_in_flight"),
+)
+def push(context: Context, batch: pushing.Batch) -> Answer:
+    identity = context.identity
+    pusher = _pusher(identity)
+    if len(batch.operations) > context.config.batch_limit:
+        raise Problem("batch_too_large")
+    home = services().home
+    try:
+        with stores.one_at_a_time(context.config.data / "locks", pusher.terminal):
+            answer = write(
+                context.session,
+                lambda: pushing.push(
+                    context.session,
+                    home,
+                    pusher,
+                    batch,
+                    now=context.now,
+                    sign=context.keys.sign_jws,
+                    schema=schema.CURRENT,
+                ),
+            )
+    except stores.InFlight:
+        raise Problem("push_in_flight", retry_after_s=1) from None
+    return Answer(answer)
+
+
+@blueprint.post("/pull")
+@endpoint(
+    "Receive what changed",
+    load=PullLoad,
+    dump=PullDump,
+    tag="sync",
+    problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
+)
+def pull(context: Context, ask: Ask) -> Answer:
+    if "application/x-ndjson" in request.headers.get("Accept", ""):
+        raise Problem("not_implemented", "streaming")
+    identity = context.identity
+    reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
+    try:
+        page = pulling.pull(
+            context.session,
+            services().home.types,
+            reader,
+            cursor=ask.cursor,
+            limit=ask.limit,
+            lanes=ask.lanes,
+            mac=context.keys.mac,
+        )
+    except pulling.CursorInvalid:
+        raise Problem("cursor_invalid") from None
+    except pulling.CursorExpired:
+        raise Problem("cursor_expired") from None
+    return Answer(page)
+
+
+def _terminal(identity: Identity) -> str:
+    if identity.terminal is None:
+        raise Problem("not_permitted")
+    return identity.terminal
+
+
+def _pusher(identity: Identity) -> pushing.Pusher:
+    return pushing.Pusher(
+        identity.officer,
+        identity.roles,
+        identity.unit,
+        identity.supervises,
+        _terminal(identity),
+        identity.terminal_no or "",
+        frozenset(identity.scope_keys()),
+    )
