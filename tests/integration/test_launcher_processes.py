@@ -226,3 +226,4 @@ def test_the_programs_hold_what_the_launcher_holds_but_do_not_see_it(tmp_path: P
         for pid in supervisor.pids("stubborn"):
             seen = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
             assert seen == {"/dev/null", str(log)}
+        supervisor.stop_all(grace_s=0)
