@@ -174,7 +174,7 @@ class Installation:
             "--blocking-threads", str(self.web_threads), "--respawn-failed-workers",
             "--workers-kill-timeout", "8", "--no-ws", "wsgi:app",
         )
-        return replace(web, ready=partial(answers_http, self.port))
+        return replace(web, ready=partial(answers_http, self.port, "/healthz"))
 
     def worker(self) -> Process:
         """Return the worker that runs RQ jobs."""
