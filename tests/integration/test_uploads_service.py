@@ -498,8 +498,8 @@ def test_a_ghost_cannot_write_into_an_original(world: World) -> None:
         world.send(upload, PHOTO[offset:], offset)
         world.finish(upload)
 
+    ghost = Overtaken(b"\0" * 10_000, newcomer)
     with pytest.raises(UploadBusy):
-        ghost = Overtaken(b"\0" * 10_000, newcomer)
         world.uploads.append(upload, 0, ghost, length=10_000, checksum=sha1(b""))
     assert world.blobs.path(DIGEST).read_bytes() == PHOTO
 
