@@ -125,7 +125,7 @@ def _position(gps: Tags) -> tuple[float | None, float | None]:
 def _degrees(value: object, reference: str | None, letters: str, limit: float) -> float | None:
     if not isinstance(value, Sequence) or isinstance(value, str | bytes) or len(value) != 3:
         return None
-    if reference is None or reference.upper() not in letters:
+    if reference is None or reference.upper() not in tuple(letters):
         return None
     parts = [_number(part) for part in value]
     if any(part is None or part < 0 for part in parts):

@@ -28,7 +28,7 @@ MAX_IMAGE_PIXELS = 80_000_000
 MAX_UNSCALED_PIXELS = 30_000_000
 MAX_SIDE = 30_000
 MAX_JPEG_SCANS = 64
-MAX_EXIF_BYTES = 128 * 1024
+MAX_EXIF_BYTES = 64 * 1024
 MAX_ICC_BYTES = 1024 * 1024
 THUMBNAIL_PX, THUMBNAIL_QUALITY = 320, 75
 REVIEW_PX, REVIEW_QUALITY = 1920, 85
@@ -108,12 +108,11 @@ def font_ready() -> bool:
 def _opened(path: Path) -> Iterator[Image.Image]:
     """Open one of our formats within the limits; every failure inside is ImageUnreadable."""
     try:
+        _check_jpeg(path)
         with Image.open(path, formats=FORMATS) as picture:
-            _limit(picture, path)
+            _check_pixels(picture)
             yield picture
-    except (ImageUnreadable, FontMissing):
-        raise
-    except FileNotFoundError:
+    except (ImageUnreadable, FontMissing, FileNotFoundError):
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError) as error:
         raise ImageUnreadable("image_too_large", "the picture has too many pixels") from error
@@ -124,27 +123,43 @@ def _opened(path: Path) -> Iterator[Image.Image]:
         raise ImageUnreadable("image_damaged", "the picture is damaged or cut") from error
 
 
-def _limit(picture: Image.Image, path: Path) -> None:
-    is_jpeg = MEDIA_TYPES[picture.format or ""] == "image/jpeg"
-    limit = MAX_IMAGE_PIXELS if is_jpeg else MAX_UNSCALED_PIXELS
+def _check_pixels(picture: Image.Image) -> None:
+    scales = MEDIA_TYPES[picture.format or ""] == "image/jpeg"
+    limit = MAX_IMAGE_PIXELS if scales else MAX_UNSCALED_PIXELS
     if picture.width * picture.height > limit or max(picture.size) > MAX_SIDE:
         raise ImageUnreadable("image_too_large", "the picture has too many pixels")
-    if is_jpeg and _jpeg_scans(path) > MAX_JPEG_SCANS:
-        raise ImageUnreadable("image_too_complex", "the picture has too many scans")
 
 
-def _jpeg_scans(path: Path) -> int:
-    """Count the scans of the first picture in the file: each costs a pass over all of its pixels."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        scans, position = 0, 2
-        while scans <= MAX_JPEG_SCANS and (found := JPEG_MARKER.search(content, position)):
-            marker, position = found.group(1)[0], found.end()
-            if marker == 0xD9:  # the end
-                break
-            if marker not in (0x01, 0xD8):  # all others have a length
-                position += int.from_bytes(content[position : position + 2], "big")
-            scans += marker == 0xDA
-        return scans
+def _check_jpeg(path: Path) -> None:
+    """Refuse a JPEG whose work is out of proportion to its pixels; Pillow sets no limit to either.
+
+    Each scan is a pass over all pixels. EXIF segments are joined and read at opening, and their tags may
+    point to the same bytes many times over.
+    """
+    with path.open("rb") as file:
+        if file.read(2) != b"\xff\xd8":
+            return
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            scans = exif_bytes = 0
+            for marker, segment in _jpeg_segments(content):
+                scans += marker == 0xDA
+                exif_bytes += len(segment) if marker == 0xE1 and segment.startswith(b"Exif") else 0
+                if scans > MAX_JPEG_SCANS or exif_bytes > MAX_EXIF_BYTES:
+                    raise ImageUnreadable("image_too_complex", "the picture has too many scans or tags")
+
+
+def _jpeg_segments(content: mmap.mmap) -> Iterator[tuple[int, bytes]]:
+    """Give the markers of the first picture in the file, each with its segment."""
+    position = 2
+    while found := JPEG_MARKER.search(content, position):
+        marker, position = found.group(1)[0], found.end()
+        if marker == 0xD9:  # the end
+            return
+        if marker in (0x01, 0xD8):  # these alone have no length
+            continue
+        length = int.from_bytes(content[position : position + 2], "big")
+        yield marker, content[position + 2 : position + length]
+        position += length
 
 
 def _tags(picture: Image.Image) -> tuple[Tags, Tags, Tags]:
