@@ -57,12 +57,12 @@ class Uploads(Intake):
         """Open an upload, or give the one that this terminal's key has open or complete.
 
         stored: the caller may count on a blob that is here already, so that nothing need be sent; the
-        answer is then `complete`. Writes: upload, and an empty part (an orphan after a rollback).
+        answer is then `complete`. Writes: upload, blob, and an empty part (an orphan after a rollback).
         Raises: UploadInvalid, TooLong, KeyReused, StorageFull.
         """
         self._check(id, sha256, size, media_type, idempotency_key)
         now = self._clock()
-        values = {
+        values: dict[str, Any] = {
             "id": id,
             "terminal": terminal,
             "officer": officer,
@@ -77,6 +77,7 @@ class Uploads(Intake):
         }
         if stored and self._blobs.exists(sha256) and size in (None, self._blobs.size(sha256)):
             values |= {"state": "complete", "size": self._blobs.size(sha256)}
+            self._record(session, sha256, values["size"], media_type)
         standing = self._insert(session, values)
         if standing.id != id:
             again = self._again(session, standing, values)
@@ -128,13 +129,7 @@ class Uploads(Intake):
         if row.state == "terminated":
             raise UploadGone(row.state)
         if completed.matches:
-            blob = {
-                "sha256": completed.sha256,
-                "size": completed.size,
-                "media_type": row.media_type,
-                "stored_at": self._clock(),
-            }
-            _insert_new(session, Blob, blob)
+            self._record(session, completed.sha256, completed.size, row.media_type)
             row.state, row.size = "complete", completed.size
         else:
             row.state, row.idempotency_key = "mismatched", None
@@ -200,6 +195,11 @@ class Uploads(Intake):
             raise UploadInvalid(f"a media type has 1 to {MEDIA_TYPE_CHARS} printable ASCII characters")
         if key is not None and not _is_plain(key, KEY_CHARS):
             raise UploadInvalid(f"an idempotency key has 1 to {KEY_CHARS} printable ASCII characters")
+
+    def _record(self, session: Session, sha256: str, size: int, media_type: str) -> None:
+        """Write down that the blob is stored, unless that is known."""
+        blob = {"sha256": sha256, "size": size, "media_type": media_type, "stored_at": self._clock()}
+        _insert_new(session, Blob, blob)
 
     def _insert(self, session: Session, values: dict[str, Any]) -> Upload:
         """Insert the row, or give the one that has its key; a concurrent insert is waited for."""

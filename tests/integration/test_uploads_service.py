@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
@@ -33,7 +34,8 @@ from media.errors import (
     UploadInvalid,
     UploadUnknown,
 )
-from media.tables import Blob, Upload
+from media.parts import Part
+from media.tables import Blob, EvidenceView, Upload
 from media.uploads import Limits, Uploads, UploadState
 from sync.store.base import Base
 
@@ -468,25 +470,43 @@ class Overtaken:
         return piece
 
 
+@pytest.mark.parametrize("piece", [10, 100_000])
 @pytest.mark.parametrize("checksum", [None, sha1(PHOTO)])
 def test_a_newer_request_takes_over_from_a_hung_one(
-    world: World, checksum: tuple[str, bytes] | None
+    world: World, checksum: tuple[str, bytes] | None, piece: int
 ) -> None:
-    """The ghost's next write fails, the newcomer goes on from what counted, and the photo is whole."""
+    """The ghost's next write fails, the newcomer goes on from what counted, and the photo is whole.
+
+    Nothing that the ghost left behind the mark is counted, not when the newcomer brings less than it.
+    """
     upload = world.create()
     seen: list[int] = []
 
     def newcomer() -> None:
         offset = world.state(upload).offset
         seen.append(offset)
-        world.send(upload, PHOTO[offset:100_000], offset)
+        world.send(upload, PHOTO[offset : offset + piece], offset)
 
     with pytest.raises(UploadBusy):
         world.uploads.append(upload, 0, Overtaken(PHOTO, newcomer), length=len(PHOTO), checksum=checksum)
     assert seen == [0 if checksum else 4000]
-    assert world.state(upload).offset == 100_000
-    world.send(upload, PHOTO[100_000:], 100_000)
+    offset = seen[0] + piece
+    assert world.state(upload).offset == offset
+    world.send(upload, PHOTO[offset:], offset)
     assert world.finish(upload).state == "complete"
+
+
+def test_a_part_that_became_a_blob_is_not_locked_as_a_part(world: World) -> None:
+    """Whoever opened the part before it was moved, and waited for its lock, is told that it is gone."""
+    part = Part(world.folder, "part")
+    part.create()
+    with part.path.open("rb") as opened:
+        part.path.rename(world.folder / "blob")
+        with pytest.raises(FileNotFoundError), part.hold(opened.fileno()):
+            pytest.fail("the lock of a blob was given as a part's")
+        part.create()
+        with pytest.raises(FileNotFoundError), part.hold(opened.fileno()):
+            pytest.fail("the lock of a blob was given as a part's")
 
 
 def test_a_ghost_cannot_write_into_an_original(world: World) -> None:
@@ -523,3 +543,48 @@ def test_a_full_disk_is_said_and_nothing_counted_is_lost(
     assert offset == (0 if checksum else 300_000)
     world.send(upload, PHOTO[offset:], offset)
     assert world.finish(upload).state == "complete"
+
+
+@pytest.mark.parametrize(("function", "error"), [("fdatasync", errno.ENOSPC), ("fsync", errno.EIO)])
+def test_nothing_is_answered_that_the_disk_did_not_take(
+    world: World, monkeypatch: pytest.MonkeyPatch, function: str, error: int
+) -> None:
+    """When making bytes durable fails, neither an offset nor a completion is answered."""
+
+    def fail(_descriptor: int) -> None:
+        raise OSError(error, os.strerror(error))
+
+    upload = world.create()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, fail)
+        with pytest.raises((StorageFull, OSError)):
+            world.send(upload, PHOTO)
+    offset = world.state(upload).offset
+    world.send(upload, PHOTO[offset:], offset)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail)
+        with pytest.raises((StorageFull, OSError)):
+            world.uploads.complete(upload)
+    assert world.row(upload).state == "open"
+    assert world.finish(world.state(upload)).state == "complete"
+
+
+def test_the_custody_ledger_takes_only_known_kinds(world: World) -> None:
+    """The database itself refuses a view of an unknown kind, and keeps the others."""
+    for kind in ("original", "review", "thumbnail", "bundle"):
+        with Session(world.engine) as session, session.begin():
+            session.add(EvidenceView(id=str(uuid4()), evidence=OTHER, officer=OTHER, kind=kind, at=START))
+    with Session(world.engine) as session:
+        session.add(EvidenceView(id=str(uuid4()), evidence=OTHER, officer=OTHER, kind="theft", at=START))
+        with pytest.raises(sa.exc.IntegrityError, match="ck_evidence_view_kind_known"):
+            session.flush()
+
+
+def test_a_blob_without_its_row_gets_it_when_it_is_counted_on(world: World) -> None:
+    """A kill between the move and the row leaves a blob that the next creation writes down."""
+    upload = world.create()
+    world.send(upload, PHOTO)
+    world.uploads.complete(upload)
+    assert world.create(stored=True).state == "complete"
+    with Session(world.engine) as session:
+        assert session.get_one(Blob, DIGEST).size == len(PHOTO)
