@@ -124,6 +124,7 @@ HANDED_OVER = {
     "bench": ("benchmarks.cli", "main", "Measure (性能测试)."),
     "centre": ("reference.centre.__main__", "main", "Run a centre to deliver to (模拟中心)."),
     "db": ("field_api.cli", "cli", "Keep the database: `db upgrade` (数据库)."),
+    "unit": ("field_api.cli", "cli", "Keep units: `unit add` (中队)."),
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),

@@ -144,12 +144,13 @@ class Installation:
         finally:
             os.close(descriptor)
 
-    def _process(self, name: str, *argv: str) -> Process:
+    def process(self, name: str, *argv: str) -> Process:
+        """Return a program of this installation, run in the checkout and logging into the data folder."""
         return Process(name, argv, self.environment(), ROOT, self.data / "logs" / f"{name}.log")
 
     def upgrade(self) -> Process:
         """Return the program that brings the database to the newest schema and ends."""
-        return self._process("upgrade", sys.executable, "-m", "launcher", "db", "upgrade")
+        return self.process("upgrade", sys.executable, "-m", "launcher", "db", "upgrade")
 
     def valkey(self) -> Process:
         """Return the Valkey of this installation, after writing its configuration.
@@ -161,27 +162,27 @@ class Installation:
             raise InstallationError("no Valkey program for this machine; name a server with --redis-url")
         folder = self.data / "valkey"
         configuration = valkey.write_configuration(folder, self.valkey_port, self.valkey_password)
-        process = self._process("valkey", str(program), str(configuration))
+        process = self.process("valkey", str(program), str(configuration))
         ready = partial(valkey.answers, self.valkey_port, self.valkey_password)
         return replace(process, cwd=folder, ready=ready)
 
     def web(self) -> Process:
         """Return the web server. Its threads must outnumber the slow requests: each holds one."""
-        web = self._process(
+        web = self.process(
             "web", sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST,
             "--port", str(self.port), "--workers", str(self.web_workers),
             "--blocking-threads", str(self.web_threads), "--respawn-failed-workers",
             "--workers-kill-timeout", "8", "--no-ws", "wsgi:app",
         )
-        return replace(web, ready=partial(answers_http, self.port))
+        return replace(web, ready=partial(answers_http, self.port, "/healthz"))
 
     def worker(self) -> Process:
         """Return the worker that runs RQ jobs."""
-        return self._process("worker", sys.executable, "-m", "worker", "run")
+        return self.process("worker", sys.executable, "-m", "worker", "run")
 
     def relay(self) -> Process:
         """Return the relay that sweeps due outbox rows."""
-        return self._process("relay", sys.executable, "-m", "worker", "relay")
+        return self.process("relay", sys.executable, "-m", "worker", "relay")
 
     def processes(self) -> list[Process]:
         """Return the programs to keep, in the order of their start.

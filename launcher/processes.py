@@ -59,8 +59,9 @@ class _Child:
 
 
 def say_on_stderr(line: str) -> None:
-    """Tell the person at the terminal one line."""
-    print(line, file=sys.stderr, flush=True)
+    """Tell the person at the terminal one line; a terminal that went away must not end the keeping."""
+    with contextlib.suppress(OSError, ValueError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def log_tail(path: Path, limit: int = 2000) -> str:
@@ -256,11 +257,20 @@ class Supervisor:
             _end(child.popen)  # a successor must not meet its predecessor's pool on the port
             steady = now - child.started_at_s > STEADY_AFTER_S
             child.failures = 1 if steady else child.failures + 1
-            pause_s = 0.0 if child.failures == 1 else min(0.25 * 2**child.failures, LONGEST_PAUSE_S)
-            child.respawn_at_s = now + pause_s
-            self._say(f"{child.process.name} ended (code {child.popen.returncode}); "
-                      f"starting it again in {pause_s:g} s; its log: {child.process.log_path}")
-        if now >= child.respawn_at_s:
-            child.popen = self._spawn(child.process)
+            self._postpone(child, f"ended (code {child.popen.returncode})")
+        if child.respawn_at_s is not None and now >= child.respawn_at_s:
+            try:
+                child.popen = self._spawn(child.process)
+            except OSError as error:  # no process, file or disk space to be had just now
+                child.failures += 1
+                self._postpone(child, f"cannot be started ({error})")
+                return
             child.started_at_s, child.respawn_at_s = now, None
             child.starts += 1
+
+    def _postpone(self, child: _Child, what: str) -> None:
+        """Set the time of the next start and say why."""
+        pause_s = 0.0 if child.failures == 1 else min(0.25 * 2 ** min(child.failures, 10), LONGEST_PAUSE_S)
+        child.respawn_at_s = time.monotonic() + pause_s
+        self._say(f"{child.process.name} {what}; starting it again in {pause_s:g} s; "
+                  f"its log: {child.process.log_path}")

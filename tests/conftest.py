@@ -10,12 +10,13 @@ import pytest
 import redis
 from hypothesis import settings
 
+from launcher.testing import in_ci
 from launcher.valkey import valkey_binary
 from tests.support import missing, postgres, valkey
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if missing.in_ci() else "here"))
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "here"))
 
 
 @pytest.fixture(scope="session")

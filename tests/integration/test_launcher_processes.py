@@ -198,3 +198,32 @@ def test_an_overgrown_log_is_put_aside(supervisor: Supervisor, tmp_path: Path,
     supervisor.run(program("word", tmp_path, "-c", "print('new')"))
     assert (tmp_path / "word.log").read_text() == "new\n"
     assert (tmp_path / "word.log.1").read_text() == "of an earlier start"
+
+
+def test_a_respawn_that_cannot_be_is_tried_again(supervisor: Supervisor, tmp_path: Path) -> None:
+    """While no log can be opened nothing is started; once it can be, the program comes back."""
+    port = free_port()
+    supervisor.start(page_server(tmp_path, port))
+    log = tmp_path / "pages.log"
+    log.unlink()
+    log.mkdir()
+    supervisor.kill("pages", signal.SIGKILL)
+    wait_until(lambda: supervisor._children["pages"].failures >= 2, "a respawn that fails")
+    log.rmdir()
+    wait_until(lambda: supervisor.starts("pages") == 2, "the respawn")
+    assert supervisor.wait_ready("pages")
+
+
+def test_the_programs_hold_what_the_launcher_holds_but_do_not_see_it(tmp_path: Path) -> None:
+    """The guard keeps a held descriptor open; the program itself starts with none but its three."""
+    (tmp_path / "lock").touch()
+    with (tmp_path / "lock").open() as lock, Supervisor(held=[lock.fileno()]) as supervisor:
+        log = tmp_path / "stubborn.log"
+        supervisor.start(stubborn(tmp_path))
+        guard_pid = supervisor._children["stubborn"].popen.pid
+        held = {str(path.readlink()) for path in Path(f"/proc/{guard_pid}/fd").iterdir()}
+        assert str(tmp_path / "lock") in held
+        for pid in supervisor.pids("stubborn"):
+            seen = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
+            assert seen == {"/dev/null", str(log)}
+        supervisor.stop_all(grace_s=0)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.support import postgres
 
 
-def test_each_test_gets_an_empty_database_that_stores_chinese(database_url: str) -> None:
+def test_each_test_gets_an_empty_database(database_url: str) -> None:
     """A fresh database has no table, takes one, and gives Chinese text back unchanged."""
     engine = sa.create_engine(database_url)
     assert sa.inspect(engine).get_table_names() == []

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
+from launcher.testing import in_ci
+
 MISSING: dict[str, str] = {}
-
-
-def in_ci() -> bool:
-    """Say whether a missing program must fail the run."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false", "no")
 
 
 def need(program: str, how_to_get: str) -> None:
