@@ -137,7 +137,7 @@ _K = [
           "请更新程序。", "Update the program."),
     _kind("own_case", 403, "stop", "不能审核自己办理的案件", "One's own case cannot be reviewed",
           "请由其他审核人员办理。", "Another supervisor must do it."),
-    _kind("evidence_not_ready", 409, "fix", "照片尚未核对，或终端签名不符", "The photo is not verified, or its signature does not hold",
+    _kind("evidence_not_ready", 409, "fix", "照片未核对或签名不符", "The photo is not verified, or signed wrongly",
           "请等照片到齐；签名不符的请退回重拍。", "Wait for its bytes; return one whose signature does not hold."),
     _kind("conflicts_open", 409, "fix", "案件还有未处理的冲突", "The case has conflicts that nobody has settled",
           "请先处理冲突。", "Settle them first."),

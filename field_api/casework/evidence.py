@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from media.tables import Blob
 from sqlalchemy.orm import Session
 
 from field_api.auth.signatures import signature_holds
 from field_api.auth.tables import Terminal
 from field_api.casework import server
 from field_api.casework.models import Evidence
+from media.tables import Blob
 from sync.engine.values import Operation
 from sync.service.home import Home
 from sync.service.workspace import Workspace, own_operation

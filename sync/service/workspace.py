@@ -168,7 +168,7 @@ class Workspace:
         if received.base_operation is not None:
             past = self.past.get(received.base_operation)
             if past is None or past.outcome not in FINAL:
-                return received, _waits("/base", "所依据的操作尚未生效 · the operation it rests on has not taken effect")
+                return received, _waits("/base", "所依据的操作尚未生效 · what it rests on has not taken effect")
             same = past.store == operation.author.store
             operation = replace(operation, base=past.seen if same else past.version or 0)
         if record is not None and operation.base > record.version:
