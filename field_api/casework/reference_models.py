@@ -58,7 +58,7 @@ class Permit(Base):
     permit_no: Mapped[str] = mapped_column(sa.String(32), info=synced("server_owned", text(32)))
     holder: Mapped[str | None] = mapped_column(sa.String(100), info=synced("server_owned", text(100)))
     address: Mapped[str | None] = mapped_column(sa.String(300), info=synced("server_owned", text(300)))
-    position: Mapped[Any] = mapped_column(Json, info=synced("server_owned", POSITION))
+    position: Mapped[Any | None] = mapped_column(Json, info=synced("server_owned", POSITION))
     goods: Mapped[str | None] = mapped_column(sa.String(100), info=synced("server_owned", text(100)))
     hours: Mapped[str | None] = mapped_column(sa.String(50), info=synced("server_owned", text(50)))
     size: Mapped[str | None] = mapped_column(sa.String(50), info=synced("server_owned", text(50)))

@@ -83,6 +83,7 @@ class Workspace:
         self.heard = heard
         self.held: dict[str, Held] = {}
         self.scopes: dict[str, set[str]] = {}
+        self._rising: dict[str, set[str]] = {}
         self.past: dict[str, Past] = dict(past or {})
         self._before: dict[str, Record | None] = {}
         self._done: list[Done] = []
@@ -196,7 +197,8 @@ class Workspace:
             held = above
         if received.scope is None or held is None:
             return None
-        return None if received.scope & self.scopes[held.family] else refuse(record, "out_of_scope")
+        audience = self.scopes[held.family] | self._rising.get(held.family, set())
+        return None if received.scope & audience else refuse(record, "out_of_scope")
 
     def _keep(self, operation: Operation, held: Held | None, decision: Decision) -> None:
         after = decision.record
@@ -205,11 +207,14 @@ class Workspace:
         self._before.setdefault(after.id, held.record if held else None)
         if held is not None:
             held.record = after
-            return
-        parent = self._parent(operation)
-        above = self.held[parent].family if parent else after.id
-        self.held[after.id] = Held(after, above, parent)
-        self.scopes.setdefault(above, set())
+        else:
+            parent = self._parent(operation)
+            family = self.held[parent].family if parent else after.id
+            held = self.held[after.id] = Held(after, family, parent)
+            self.scopes.setdefault(family, set())
+        # Counts for the rest of the batch at once; it is published when it is written.
+        brought = self.home.types[after.type].scopes(after.body)
+        self._rising.setdefault(held.family, set()).update(brought)
 
     def _flush(self) -> list[Change]:
         """Write what is decided; returns what changed since the last flush."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import rfc8785
@@ -52,7 +52,7 @@ def known(session: Session, ids: Iterable[str]) -> dict[str, Any]:
 def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write operations. Writes: sync_operation."""
     if rows:
-        session.execute(sa.insert(OperationRow), list(rows))
+        session.execute(sa.insert(cast(sa.Table, OperationRow.__table__)), list(rows))
 
 
 def value_at(session: Session, record: str, field: str, version: int) -> tuple[bool, Any]:
@@ -88,7 +88,7 @@ def versions_at(session: Session, records: Sequence[str], seq: int) -> dict[str,
 def add_conflicts(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write conflicts. Writes: sync_conflict."""
     if rows:
-        session.execute(sa.insert(ConflictRow), list(rows))
+        session.execute(sa.insert(cast(sa.Table, ConflictRow.__table__)), list(rows))
 
 
 def dump(value: Any) -> str:

@@ -77,4 +77,4 @@ def save(session: Session, row: dict[str, Any]) -> None:
 
 def add_receipt(session: Session, row: dict[str, Any]) -> None:
     """Write a receipt. Writes: sync_receipt."""
-    session.execute(sa.insert(ReceiptRow), [row])
+    session.execute(sa.insert(cast(sa.Table, ReceiptRow.__table__)), [row])

@@ -91,7 +91,7 @@ class OperationRow(Base):
     version: Mapped[int | None]
     seq: Mapped[int | None] = mapped_column(sa.BigInteger)
     result: Mapped[str] = mapped_column(sa.Text)
-    changed: Mapped[Any] = mapped_column(Json)
+    changed: Mapped[Any | None] = mapped_column(Json)
     at: Mapped[str] = mapped_column(sa.String(64))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
@@ -115,9 +115,9 @@ class ConflictRow(Base):
     type: Mapped[str] = mapped_column(sa.String(32))
     field: Mapped[str] = mapped_column(sa.String(64))
     merge: Mapped[str] = mapped_column(sa.String(32))
-    base: Mapped[Any] = mapped_column(Json)
-    mine: Mapped[Any] = mapped_column(Json)
-    theirs: Mapped[Any] = mapped_column(Json)
+    base: Mapped[Any | None] = mapped_column(Json)
+    mine: Mapped[Any | None] = mapped_column(Json)
+    theirs: Mapped[Any | None] = mapped_column(Json)
     kept: Mapped[str] = mapped_column(sa.String(8))
     by_mine: Mapped[str] = mapped_column(Id)
     by_theirs: Mapped[str | None] = mapped_column(sa.String(36))
@@ -125,7 +125,7 @@ class ConflictRow(Base):
     at_theirs: Mapped[str | None] = mapped_column(sa.String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(sa.String(8))
-    resolution: Mapped[Any] = mapped_column(Json)
+    resolution: Mapped[Any | None] = mapped_column(Json)
 
 
 class StoreRow(Base):
@@ -136,9 +136,9 @@ class StoreRow(Base):
 
     id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     terminal: Mapped[str] = mapped_column(Id)
-    numbers: Mapped[Any] = mapped_column(Json)
+    numbers: Mapped[Any | None] = mapped_column(Json)
     last_receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
-    health: Mapped[Any] = mapped_column(Json)
+    health: Mapped[Any | None] = mapped_column(Json)
     clock_offset_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)

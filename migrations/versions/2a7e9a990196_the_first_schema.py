@@ -1,13 +1,13 @@
 """the first schema.
 
-Revision 576120a51b3a, after nothing.
+Revision 2a7e9a990196, after nothing.
 """
 
 import sqlalchemy as sa
 import sync.store.base
 from alembic import op
 
-revision = '576120a51b3a'
+revision = '2a7e9a990196'
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -80,7 +80,7 @@ def upgrade() -> None:
     sa.Column('permit_no', sa.String(length=32), nullable=False),
     sa.Column('holder', sa.String(length=100), nullable=True),
     sa.Column('address', sa.String(length=300), nullable=True),
-    sa.Column('position', sync.store.base.Json(), nullable=False),
+    sa.Column('position', sync.store.base.Json(), nullable=True),
     sa.Column('goods', sa.String(length=100), nullable=True),
     sa.Column('hours', sa.String(length=50), nullable=True),
     sa.Column('size', sa.String(length=50), nullable=True),
@@ -124,7 +124,7 @@ def upgrade() -> None:
     sa.Column('version', sa.Integer(), nullable=True),
     sa.Column('seq', sa.BigInteger(), nullable=True),
     sa.Column('result', sa.Text(), nullable=False),
-    sa.Column('changed', sync.store.base.Json(), nullable=False),
+    sa.Column('changed', sync.store.base.Json(), nullable=True),
     sa.Column('at', sa.String(length=64), nullable=False),
     sa.Column('received_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
     sa.CheckConstraint("outcome IN ('applied', 'merged', 'proposed', 'unchanged', 'dismissed', 'parked', 'quarantined')", name=op.f('ck_sync_operation_outcome')),
@@ -163,9 +163,9 @@ def upgrade() -> None:
     op.create_table('sync_store',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('terminal', sync.store.base.Id(length=36), nullable=False),
-    sa.Column('numbers', sync.store.base.Json(), nullable=False),
+    sa.Column('numbers', sync.store.base.Json(), nullable=True),
     sa.Column('last_receipt_sha256', sa.String(length=64), nullable=True),
-    sa.Column('health', sync.store.base.Json(), nullable=False),
+    sa.Column('health', sync.store.base.Json(), nullable=True),
     sa.Column('clock_offset_ms', sa.BigInteger(), nullable=True),
     sa.Column('first_seen_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
     sa.Column('last_seen_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
@@ -233,7 +233,7 @@ def upgrade() -> None:
     sa.Column('category', sa.String(length=4), nullable=True),
     sa.Column('description', sa.String(length=500), nullable=True),
     sa.Column('address', sa.String(length=300), nullable=True),
-    sa.Column('position', sync.store.base.Json(), nullable=False),
+    sa.Column('position', sync.store.base.Json(), nullable=True),
     sa.Column('grid', sa.String(length=15), nullable=True),
     sa.Column('occurred_at', sync.store.base.UtcDateTime(timezone=True), nullable=True),
     sa.Column('author', sync.store.base.Id(length=36), nullable=True),
@@ -294,9 +294,9 @@ def upgrade() -> None:
     sa.Column('type', sa.String(length=32), nullable=False),
     sa.Column('field', sa.String(length=64), nullable=False),
     sa.Column('merge', sa.String(length=32), nullable=False),
-    sa.Column('base', sync.store.base.Json(), nullable=False),
-    sa.Column('mine', sync.store.base.Json(), nullable=False),
-    sa.Column('theirs', sync.store.base.Json(), nullable=False),
+    sa.Column('base', sync.store.base.Json(), nullable=True),
+    sa.Column('mine', sync.store.base.Json(), nullable=True),
+    sa.Column('theirs', sync.store.base.Json(), nullable=True),
     sa.Column('kept', sa.String(length=8), nullable=False),
     sa.Column('by_mine', sync.store.base.Id(length=36), nullable=False),
     sa.Column('by_theirs', sa.String(length=36), nullable=True),
@@ -304,7 +304,7 @@ def upgrade() -> None:
     sa.Column('at_theirs', sa.String(length=64), nullable=True),
     sa.Column('created_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
     sa.Column('state', sa.String(length=8), nullable=False),
-    sa.Column('resolution', sync.store.base.Json(), nullable=False),
+    sa.Column('resolution', sync.store.base.Json(), nullable=True),
     sa.CheckConstraint("kept IN ('server', 'mine')", name=op.f('ck_sync_conflict_kept')),
     sa.CheckConstraint("state IN ('open', 'resolved')", name=op.f('ck_sync_conflict_state')),
     sa.ForeignKeyConstraint(['operation'], ['sync_operation.id'], name=op.f('fk_sync_conflict_operation')),
@@ -336,7 +336,7 @@ def upgrade() -> None:
     sa.Column('description', sa.String(length=500), nullable=True),
     sa.Column('category', sa.String(length=4), nullable=True),
     sa.Column('address', sa.String(length=300), nullable=True),
-    sa.Column('position', sync.store.base.Json(), nullable=False),
+    sa.Column('position', sync.store.base.Json(), nullable=True),
     sa.Column('due_at', sync.store.base.UtcDateTime(timezone=True), nullable=True),
     sa.Column('for_unit', sa.String(length=32), nullable=False),
     sa.Column('case', sync.store.base.Id(length=36), nullable=True),
@@ -358,13 +358,13 @@ def upgrade() -> None:
     sa.Column('category', sa.String(length=4), nullable=False),
     sa.Column('description', sa.String(length=500), nullable=True),
     sa.Column('address', sa.String(length=300), nullable=True),
-    sa.Column('position', sync.store.base.Json(), nullable=False),
-    sa.Column('plates', sync.store.base.Json(), nullable=False),
+    sa.Column('position', sync.store.base.Json(), nullable=True),
+    sa.Column('plates', sync.store.base.Json(), nullable=True),
     sa.Column('shop_name', sa.String(length=100), nullable=True),
     sa.Column('grid', sa.String(length=15), nullable=True),
-    sa.Column('party', sync.store.base.Json(), nullable=False),
+    sa.Column('party', sync.store.base.Json(), nullable=True),
     sa.Column('amount_fen', sa.BigInteger(), nullable=True),
-    sa.Column('legal_basis', sync.store.base.Json(), nullable=False),
+    sa.Column('legal_basis', sync.store.base.Json(), nullable=True),
     sa.Column('occurred_at', sync.store.base.UtcDateTime(timezone=True), nullable=True),
     sa.Column('source', sa.String(length=16), nullable=True),
     sa.Column('incident', sync.store.base.Id(length=36), nullable=True),
@@ -439,7 +439,7 @@ def upgrade() -> None:
     sa.Column('sealed', sa.Boolean(), nullable=True),
     sa.Column('spill_length_m', sa.Integer(), nullable=True),
     sa.Column('address', sa.String(length=300), nullable=True),
-    sa.Column('position', sync.store.base.Json(), nullable=False),
+    sa.Column('position', sync.store.base.Json(), nullable=True),
     sa.Column('result', sa.String(length=24), nullable=True),
     sa.Column('papers_returned', sa.Boolean(), nullable=True),
     sa.Column('author', sync.store.base.Id(length=36), nullable=True),
@@ -461,7 +461,7 @@ def upgrade() -> None:
     sa.Column('size', sa.BigInteger(), nullable=False),
     sa.Column('media_type', sa.String(length=64), nullable=False),
     sa.Column('captured_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
-    sa.Column('position', sync.store.base.Json(), nullable=False),
+    sa.Column('position', sync.store.base.Json(), nullable=True),
     sa.Column('terminal', sync.store.base.Id(length=36), nullable=False),
     sa.Column('officer', sync.store.base.Id(length=36), nullable=False),
     sa.Column('signature', sa.String(length=86), nullable=False),
