@@ -545,28 +545,42 @@ def test_a_full_disk_is_said_and_nothing_counted_is_lost(
     assert world.finish(upload).state == "complete"
 
 
-@pytest.mark.parametrize(("function", "error"), [("fdatasync", errno.ENOSPC), ("fsync", errno.EIO)])
+@pytest.mark.parametrize(
+    ("step", "function", "target"),
+    [
+        ("append", "fdatasync", "uploads/{id}.part"),
+        ("append", "fsync", "uploads"),
+        ("complete", "fsync", "uploads/{id}.part"),
+        ("complete", "fsync", f"blobs/{DIGEST[:2]}/{DIGEST[2:4]}"),
+    ],
+)
 def test_nothing_is_answered_that_the_disk_did_not_take(
-    world: World, monkeypatch: pytest.MonkeyPatch, function: str, error: int
+    world: World, monkeypatch: pytest.MonkeyPatch, step: str, function: str, target: str
 ) -> None:
-    """When making bytes durable fails, neither an offset nor a completion is answered."""
-
-    def fail(_descriptor: int) -> None:
-        raise OSError(error, os.strerror(error))
-
+    """Where one sync of the way fails, its step does not answer; once the disk is well it goes on."""
     upload = world.create()
+    path = world.folder / target.format(id=upload.id)
+    real = getattr(os, function)
+
+    def fail(descriptor: int) -> None:
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()) and not is_empty(path):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        real(descriptor)
+
+    if step == "complete":
+        world.send(upload, PHOTO)
     with monkeypatch.context() as patch:
         patch.setattr(os, function, fail)
-        with pytest.raises((StorageFull, OSError)):
-            world.send(upload, PHOTO)
+        with pytest.raises(OSError, match="Input/output"):
+            world.uploads.complete(upload) if step == "complete" else world.send(upload, PHOTO)
+    assert world.row(upload).state == "open"
     offset = world.state(upload).offset
     world.send(upload, PHOTO[offset:], offset)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
-        with pytest.raises((StorageFull, OSError)):
-            world.uploads.complete(upload)
-    assert world.row(upload).state == "open"
     assert world.finish(world.state(upload)).state == "complete"
+
+
+def is_empty(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size == 0
 
 
 def test_the_custody_ledger_takes_only_known_kinds(world: World) -> None:
