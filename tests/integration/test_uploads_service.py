@@ -1,16 +1,10 @@
-"""Uploads on real files and a real database: offsets, chunks, checksums, ends."""
+"""Uploads on real files and a real database: offsets, chunks, checksums, keys, ends."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import io
-import os
-import resource
-import signal
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -19,80 +13,20 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from media.blobs import FileBlobs
 from media.errors import (
-    BodyCut,
     ChecksumMismatch,
     ChecksumUnknown,
     KeyReused,
     LengthConflict,
     OffsetConflict,
-    StorageFull,
     TooLong,
-    UploadBusy,
     UploadGone,
     UploadInvalid,
     UploadUnknown,
 )
-from media.parts import Part
-from media.tables import Blob, EvidenceView, Upload
-from media.uploads import Limits, Uploads, UploadState
-from sync.store.base import Base
-
-PHOTO = hashlib.shake_256(b"photo").digest(700_001)
-DIGEST = hashlib.sha256(PHOTO).hexdigest()
-TERMINAL, OTHER = str(uuid4()), str(uuid4())
-START = datetime(2026, 11, 22, 2, 0, tzinfo=UTC)
-
-
-@dataclass
-class World:
-    """One installation: a folder, a database, a clock that stands."""
-
-    folder: Path
-    now: datetime = START
-    limits: Limits = field(default_factory=Limits)
-
-    def __post_init__(self) -> None:
-        self.engine = sa.create_engine(f"sqlite:///{self.folder}/test.sqlite3")
-        Base.metadata.create_all(self.engine)
-        self.blobs = FileBlobs(self.folder / "blobs")
-        self.uploads = self.new_process()
-
-    def new_process(self) -> Uploads:
-        """Give an engine that remembers nothing, as after a restart."""
-        return Uploads(self.folder / "uploads", self.blobs, lambda: self.now, self.limits)
-
-    def create(self, **changes: Any) -> UploadState:
-        values: dict[str, Any] = {
-            "id": str(uuid4()),
-            "terminal": TERMINAL,
-            "officer": str(uuid4()),
-            "evidence": "0192f0a1-0000-7000-8000-000000000001",
-            "sha256": DIGEST,
-            "size": len(PHOTO),
-            "media_type": "image/jpeg",
-            "idempotency_key": None,
-        }
-        with Session(self.engine) as session, session.begin():
-            return self.uploads.create(session, **values | changes)
-
-    def state(self, upload: UploadState, terminal: str = TERMINAL) -> UploadState:
-        with Session(self.engine) as session:
-            return self.uploads.state(session, upload.id, terminal)
-
-    def row(self, upload: UploadState) -> Upload:
-        with Session(self.engine) as session:
-            return session.get_one(Upload, upload.id)
-
-    def finish(self, upload: UploadState) -> UploadState:
-        completed = self.uploads.complete(upload)
-        with Session(self.engine) as session, session.begin():
-            return self.uploads.settle(session, completed)
-
-    def send(self, upload: UploadState, content: bytes, offset: int = 0, **options: Any) -> int:
-        options.setdefault("length", len(content))
-        return self.uploads.append(upload, offset, io.BytesIO(content), **options)
+from media.tables import Blob, EvidenceView
+from media.uploads import Limits
+from tests.support.uploads import DIGEST, OTHER, PHOTO, START, TERMINAL, ReadOnly, World, sha1
 
 
 @pytest.fixture
@@ -100,23 +34,6 @@ def world(tmp_path: Path) -> Iterator[World]:
     world = World(tmp_path)
     yield world
     world.engine.dispose()
-
-
-class ReadOnly:
-    """A body that has no readinto, gives little at a time and may break."""
-
-    def __init__(self, content: bytes, break_at: int | None = None) -> None:
-        self._file = io.BytesIO(content)
-        self._break_at = break_at
-
-    def read(self, size: int, /) -> bytes:
-        if self._break_at is not None and self._file.tell() >= self._break_at:
-            raise ConnectionResetError("the line is gone")
-        return self._file.read(min(size, 10_000))
-
-
-def sha1(content: bytes) -> tuple[str, bytes]:
-    return "sha1", hashlib.sha1(content).digest()
 
 
 def test_a_photo_sent_in_pieces_becomes_a_blob(world: World) -> None:
@@ -160,32 +77,6 @@ def test_a_chunk_at_another_offset_is_refused(world: World, offset: int) -> None
         world.send(upload, b"xyz", offset)
     assert raised.value.actual == 100
     assert world.state(upload).offset == 100
-
-
-def test_a_cut_line_keeps_what_came(world: World) -> None:
-    """A body that ends before its announced length is an error, but its bytes count."""
-    upload = world.create()
-    with pytest.raises(BodyCut) as raised:
-        world.send(upload, PHOTO[:300_000], length=len(PHOTO))
-    assert raised.value.offset == world.state(upload).offset == 300_000
-    world.send(upload, PHOTO[300_000:], 300_000)
-    assert world.finish(upload).state == "complete"
-
-
-def test_a_broken_line_keeps_what_came(world: World) -> None:
-    """A server that raises in the middle of a body loses none of what it gave before."""
-    upload = world.create()
-    with pytest.raises(BodyCut) as raised:
-        world.uploads.append(upload, 0, ReadOnly(PHOTO, break_at=50_000), length=len(PHOTO))
-    assert raised.value.offset == world.state(upload).offset == 50_000
-
-
-def test_a_cut_chunk_with_a_checksum_is_dropped(world: World) -> None:
-    """What cannot be checked is not kept."""
-    upload = world.create()
-    with pytest.raises(BodyCut) as raised:
-        world.send(upload, PHOTO[:300_000], length=len(PHOTO), checksum=sha1(PHOTO))
-    assert raised.value.offset == world.state(upload).offset == 0
 
 
 def test_a_damaged_chunk_is_dropped_and_can_be_sent_again(world: World) -> None:
@@ -252,22 +143,6 @@ def test_a_photo_that_is_not_the_declared_one_is_set_aside(world: World) -> None
     assert (again.id != upload.id, again.offset) == (True, 0)
     world.send(again, PHOTO)
     assert world.finish(again).state == "complete"
-
-
-def test_completion_runs_again_after_a_kill_before_it_was_written_down(world: World) -> None:
-    """Between the move and the row a restart finds the upload full, and completes it once more."""
-    for content, matches in ((PHOTO, True), (PHOTO[:-1] + b"\0", False)):
-        upload = world.create(sha256=DIGEST if matches else hashlib.sha256(b"other").hexdigest())
-        world.send(upload, content)
-        first = world.uploads.complete(upload)
-        world.uploads = world.new_process()
-        with Session(world.engine) as session:
-            assert [found.id for found in world.uploads.unsettled(session)] == [upload.id]
-        found = world.state(upload)
-        assert found.is_full
-        assert world.uploads.complete(found) == first
-        assert world.finish(found).state == ("complete" if matches else "mismatched")
-        assert first.matches is matches
 
 
 def test_an_upload_with_missing_bytes_is_not_completed(world: World) -> None:
@@ -431,144 +306,6 @@ def test_a_key_whose_upload_expired_opens_a_new_one(world: World) -> None:
     assert world.row(old).state == "expired"
 
 
-def test_an_upload_whose_bytes_are_lost_says_so(world: World) -> None:
-    """A lost part is never answered with a smaller offset; the same key then opens a new upload."""
-    upload = world.create(idempotency_key="k1")
-    world.send(upload, PHOTO[:10])
-    (world.folder / "uploads" / f"{upload.id}.part").unlink()
-    with pytest.raises(UploadGone):
-        world.state(upload)
-    assert world.create(idempotency_key="k1").id != upload.id
-
-
-def test_parts_without_an_upload_are_found_after_a_day(world: World) -> None:
-    """What a rollback left behind is named for removal; an open upload's part never is."""
-    folder = world.folder / "uploads"
-    upload = world.create()
-    left = str(uuid4())
-    (folder / f"{left}.part").touch()
-    with Session(world.engine) as session:
-        assert world.uploads.orphans(session) == ()
-        for name in (left, upload.id):
-            os.utime(folder / f"{name}.part", (0, 0))
-        assert world.uploads.orphans(session) == (left,)
-    world.uploads.discard([left])
-    assert [path.stem for path in folder.glob("*.part")] == [upload.id]
-
-
-class Overtaken:
-    """A body in whose middle a newer request arrives."""
-
-    def __init__(self, content: bytes, meanwhile: Any) -> None:
-        self._file = io.BytesIO(content)
-        self._meanwhile = meanwhile
-
-    def read(self, size: int, /) -> bytes:
-        piece = self._file.read(min(size, 1000))
-        if self._file.tell() == 5000:
-            self._meanwhile()
-        return piece
-
-
-@pytest.mark.parametrize("piece", [10, 100_000])
-@pytest.mark.parametrize("checksum", [None, sha1(PHOTO)])
-def test_a_newer_request_takes_over_from_a_hung_one(
-    world: World, checksum: tuple[str, bytes] | None, piece: int
-) -> None:
-    """The ghost's next write fails, the newcomer goes on from what counted, and the photo is whole.
-
-    Nothing that the ghost left behind the mark is counted, not when the newcomer brings less than it.
-    """
-    upload = world.create()
-    seen: list[int] = []
-
-    def newcomer() -> None:
-        offset = world.state(upload).offset
-        seen.append(offset)
-        world.send(upload, PHOTO[offset : offset + piece], offset)
-
-    with pytest.raises(UploadBusy):
-        world.uploads.append(upload, 0, Overtaken(PHOTO, newcomer), length=len(PHOTO), checksum=checksum)
-    assert seen == [0 if checksum else 4000]
-    offset = seen[0] + piece
-    assert world.state(upload).offset == offset
-    world.send(upload, PHOTO[offset:], offset)
-    assert world.finish(upload).state == "complete"
-
-
-def test_a_part_that_became_a_blob_is_not_locked_as_a_part(world: World) -> None:
-    """Whoever opened the part before it was moved, and waited for its lock, is told that it is gone."""
-    part = Part(world.folder, "part")
-    part.create()
-    with part.path.open("rb") as opened:
-        part.path.rename(world.folder / "blob")
-        with pytest.raises(FileNotFoundError), part.hold(opened.fileno()):
-            pytest.fail("the lock of a blob was given as a part's")
-        part.create()
-        with pytest.raises(FileNotFoundError), part.hold(opened.fileno()):
-            pytest.fail("the lock of a blob was given as a part's")
-
-
-def test_a_ghost_cannot_write_into_an_original(world: World) -> None:
-    """A request that hung while another completed the upload changes no byte of the blob."""
-    upload = world.create()
-
-    def newcomer() -> None:
-        offset = world.state(upload).offset
-        world.send(upload, PHOTO[offset:], offset)
-        world.finish(upload)
-
-    ghost = Overtaken(b"\0" * 10_000, newcomer)
-    with pytest.raises(UploadBusy):
-        world.uploads.append(upload, 0, ghost, length=10_000, checksum=sha1(b""))
-    assert world.blobs.path(DIGEST).read_bytes() == PHOTO
-
-
-@pytest.mark.parametrize("checksum", [None, sha1(PHOTO)])
-def test_a_full_disk_is_said_and_nothing_counted_is_lost(
-    world: World, checksum: tuple[str, bytes] | None
-) -> None:
-    """When no byte more fits the error is StorageFull; once there is room the upload goes on."""
-    upload = world.create()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, limits[1]))
-        with pytest.raises(StorageFull):
-            world.send(upload, PHOTO, checksum=checksum)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
-    offset = world.state(upload).offset
-    assert offset == (0 if checksum else 300_000)
-    world.send(upload, PHOTO[offset:], offset)
-    assert world.finish(upload).state == "complete"
-
-
-@pytest.mark.parametrize(("function", "error"), [("fdatasync", errno.ENOSPC), ("fsync", errno.EIO)])
-def test_nothing_is_answered_that_the_disk_did_not_take(
-    world: World, monkeypatch: pytest.MonkeyPatch, function: str, error: int
-) -> None:
-    """When making bytes durable fails, neither an offset nor a completion is answered."""
-
-    def fail(_descriptor: int) -> None:
-        raise OSError(error, os.strerror(error))
-
-    upload = world.create()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, function, fail)
-        with pytest.raises((StorageFull, OSError)):
-            world.send(upload, PHOTO)
-    offset = world.state(upload).offset
-    world.send(upload, PHOTO[offset:], offset)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", fail)
-        with pytest.raises((StorageFull, OSError)):
-            world.uploads.complete(upload)
-    assert world.row(upload).state == "open"
-    assert world.finish(world.state(upload)).state == "complete"
-
-
 def test_the_custody_ledger_takes_only_known_kinds(world: World) -> None:
     """The database itself refuses a view of an unknown kind, and keeps the others."""
     for kind in ("original", "review", "thumbnail", "bundle"):
@@ -578,13 +315,3 @@ def test_the_custody_ledger_takes_only_known_kinds(world: World) -> None:
         session.add(EvidenceView(id=str(uuid4()), evidence=OTHER, officer=OTHER, kind="theft", at=START))
         with pytest.raises(sa.exc.IntegrityError, match="ck_evidence_view_kind_known"):
             session.flush()
-
-
-def test_a_blob_without_its_row_gets_it_when_it_is_counted_on(world: World) -> None:
-    """A kill between the move and the row leaves a blob that the next creation writes down."""
-    upload = world.create()
-    world.send(upload, PHOTO)
-    world.uploads.complete(upload)
-    assert world.create(stored=True).state == "complete"
-    with Session(world.engine) as session:
-        assert session.get_one(Blob, DIGEST).size == len(PHOTO)
