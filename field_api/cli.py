@@ -54,7 +54,7 @@ def upgrade(config: Config) -> None:
 @click.pass_obj
 def revision(config: Config, message: str) -> None:
     """Write a migration from what the models say now (for developers)."""
-    with migrate.connected(config.database_url) as connection:
+    with migrate.transaction(config.database_url) as connection:
         command.revision(migrate.alembic_config(connection), message, autogenerate=True)
 
 
