@@ -109,6 +109,26 @@ def officer_add(
         click.echo(f"password {password}")
 
 
+@officer.command(name="password")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="read the password's line from standard input")
+@click.option("--generate-password", is_flag=True, help="make a password and print it")
+@click.pass_obj
+def officer_password(
+    config: Config, *, username: str, password_stdin: bool, generate_password: bool
+) -> None:
+    """Give an officer another password; all his sign-ins end."""
+    password = _password(from_stdin=password_stdin, generate=generate_password)
+    hashed = passwords.hash_password(password)
+
+    def work(session: Session) -> None:
+        officers.set_password(session, officers.find_officer(session, username).id, hashed, _now())
+
+    _change(config, work)
+    if generate_password:
+        click.echo(f"password {password}")
+
+
 @officer.command(name="disable")
 @click.argument("username")
 @click.pass_obj

@@ -50,6 +50,18 @@ def test_a_password_is_read_or_asked_for_and_never_shown(app: Flask, run: object
     assert "another" not in asked.output
 
 
+def test_a_new_password_ends_what_the_old_one_opened(app: Flask, run: object) -> None:
+    """After a change the old password and the tokens it gave open nothing; the new one does."""
+    old = run(*ADD, "--generate-password").stdout.splitlines()[1].removeprefix("password ")
+    handheld = Handheld(app.test_client())
+    handheld.enrol(run("terminal", "invite").stdout.strip())
+    handheld.keep(handheld.ask_password("zhang", old))
+    new = run("officer", "password", "zhang", "--generate-password").stdout.strip().removeprefix("password ")
+    assert problem(handheld.ask_refresh()) == (401, "token_revoked")
+    assert problem(handheld.ask_password("zhang", old)) == (401, "credentials_wrong")
+    assert handheld.ask_password("zhang", new).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -285,6 +285,7 @@ def test_a_stranger_cannot_use_up_a_terminals_attempts(bureau: Bureau) -> None:
         ({"terminal_id": "T7"}, "/terminal_id"),
         ({"refresh_token": "abc"}, "/refresh_token"),
         ({"more": 1}, "/more"),
+        ({"a/b~\ud800": 1}, "/a~1b~0?"),
     ],
 )
 def test_a_field_that_cannot_be_is_named(bureau: Bureau, changed: dict[str, object], pointer: str) -> None:
@@ -295,3 +296,11 @@ def test_a_field_that_cannot_be_is_named(bureau: Bureau, changed: dict[str, obje
     answer = handheld.post("/tokens", body | changed)
     assert problem(answer) == (422, "envelope_invalid")
     assert [error["pointer"] for error in answer.json["errors"]] == [pointer]
+
+
+def test_an_answer_to_any_number_of_mistakes_is_small(bureau: Bureau) -> None:
+    """However many and long the keys that nobody knows, the answer stays bounded."""
+    answer = bureau.handheld().post("/tokens", {f"{number}{'x' * 900}": 1 for number in range(2000)})
+    assert problem(answer) == (422, "envelope_invalid")
+    assert len(answer.json["errors"]) == 50
+    assert len(answer.data) < 20_000
