@@ -84,7 +84,7 @@ def _finish(response: Response) -> Response:
 def _to_problem(error: Exception) -> Response:
     problem = _translate(error)
     request_id = g.get("request_id", "")
-    if problem.kind.status == 500:
+    if not isinstance(error, Problem | HTTPException):
         # The log has the stack; the caller gets the request id that finds it.
         logging.getLogger("fieldpost").error("request failed", exc_info=error)
     response = Response(

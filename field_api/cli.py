@@ -56,7 +56,7 @@ def upgrade(config: Config) -> None:
 @click.pass_obj
 def revision(config: Config, message: str) -> None:
     """Write a migration from what the models say now (for developers)."""
-    with migrate.connected(config.database_url) as connection:
+    with migrate.transaction(config.database_url) as connection:
         command.revision(migrate.alembic_config(connection), message, autogenerate=True)
 
 
@@ -107,6 +107,26 @@ def officer_add(
     new = NewOfficer(username, name, roles, units[0], units[1:], grids, badge_no)
     added = _change(config, lambda session: officers.add_officer(session, new, hashed).id)
     click.echo(f"officer {added}")
+    if generate_password:
+        click.echo(f"password {password}")
+
+
+@officer.command(name="password")
+@click.argument("username")
+@click.option("--password-stdin", is_flag=True, help="read the password's line from standard input")
+@click.option("--generate-password", is_flag=True, help="make a password and print it")
+@click.pass_obj
+def officer_password(
+    config: Config, *, username: str, password_stdin: bool, generate_password: bool
+) -> None:
+    """Give an officer another password; all his sign-ins end."""
+    password = _password(from_stdin=password_stdin, generate=generate_password)
+    hashed = passwords.hash_password(password)
+
+    def work(session: Session) -> None:
+        officers.set_password(session, officers.find_officer(session, username).id, hashed, _now())
+
+    _change(config, work)
     if generate_password:
         click.echo(f"password {password}")
 

@@ -8,7 +8,8 @@ undo; what must happen after the commit it registers with `after_commit`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -31,6 +32,7 @@ __all__ = ["Answer", "Context", "Spec", "after_commit", "commit", "endpoint", "i
 
 Caller = Literal["anyone", "terminal", "console", "either"]
 Mode = Literal["read", "write", "own"]
+MAX_ERRORS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +133,23 @@ def _load(schema: Schema, raw: Any) -> Any:
     try:
         return schema.load(raw)
     except ValidationError as error:
-        raise Problem("envelope_invalid", errors=list(_pointers(error.messages, ""))) from None
+        errors = list(itertools.islice(_pointers(error.messages, ""), MAX_ERRORS))
+        raise Problem("envelope_invalid", errors=errors) from None
 
 
-def _pointers(messages: Any, prefix: str) -> list[dict[str, str]]:
+def _pointers(messages: Any, prefix: str) -> Iterator[dict[str, str]]:
     if isinstance(messages, dict):
-        return [
-            entry
-            for key, value in messages.items()
-            for entry in _pointers(value, prefix if key == "_schema" else f"{prefix}/{key}")
-        ]
-    return [{"pointer": prefix, "code": "invalid", "message": str(text)} for text in messages][:50]
+        for key, value in messages.items():
+            yield from _pointers(value, prefix if key == "_schema" else f"{prefix}/{_escape(key)}")
+        return
+    for text in messages:
+        yield {"pointer": prefix, "code": "invalid", "message": str(text)}
+
+
+def _escape(key: Any) -> str:
+    """A step of an RFC 6901 pointer; a key that the caller invented may be anything, of any length."""
+    step = str(key)[:64].replace("~", "~0").replace("/", "~1")
+    return step.encode(errors="replace").decode()
 
 
 def _run(

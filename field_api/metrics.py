@@ -29,6 +29,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.orm import Session
 
 BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
+_LE = tuple("+Inf" if math.isinf(bound) else str(bound) for bound in BUCKETS_S)
 _KINDS = ("counter", "histogram")
 # The client library leaves these two without types.
 _open_file: Callable[[str], Any] = MmapedDict
@@ -66,19 +67,26 @@ class Metrics:
         self._lock = threading.Lock()
         self._pid = 0
         self._files: dict[str, Any] = {}
+        self._known: set[tuple[str, ...]] = set()
         self._alive: int | None = None
 
     def count(self, name: str, help_text: str, labels: Mapping[str, str], amount: float = 1.0) -> None:
         """Add to a counter; `name` ends in `_total`."""
         with self._lock:
+            self._open()
             self._add("counter", name.removesuffix("_total"), name, help_text, labels, amount)
 
     def observe(self, name: str, help_text: str, labels: Mapping[str, str], value: float) -> None:
         """Add one observation to a histogram with the buckets `BUCKETS_S`."""
-        bound = BUCKETS_S[bisect_left(BUCKETS_S, value)]
-        bucket = "+Inf" if math.isinf(bound) else str(bound)
+        bucket = bisect_left(BUCKETS_S, value)
+        series = (name, *labels.values())
         with self._lock:
-            self._add("histogram", name, f"{name}_bucket", help_text, {**labels, "le": bucket}, 1.0)
+            self._open()
+            # A histogram without its empty buckets cannot be read as one: they are all there from the first.
+            for index, le in enumerate(_LE) if series not in self._known else [(bucket, _LE[bucket])]:
+                seen = float(index == bucket)
+                self._add("histogram", name, f"{name}_bucket", help_text, {**labels, "le": le}, seen)
+            self._known.add(series)
             self._add("histogram", name, f"{name}_sum", help_text, labels, value)
 
     def expose(self, session: Session) -> bytes:
@@ -106,18 +114,19 @@ class Metrics:
     def _add(
         self, kind: str, metric: str, name: str, help_text: str, labels: Mapping[str, str], amount: float
     ) -> None:
-        if self._pid != os.getpid():
-            self._open()
         key = mmap_key(metric, name, list(labels), list(labels.values()), help_text)
         file = self._files[kind]
         value, _ = file.read_value(key)
         file.write_value(key, value + amount, 0.0)
 
     def _open(self) -> None:
-        """Begin this process's own files: a forked child must not write into its parent's."""
+        """Begin this process's own files, unless it has; a forked child must not write into its parent's."""
+        if self._pid == os.getpid():
+            return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._pid = os.getpid()
         name = f"{self._pid}-{secrets.token_hex(4)}"
+        self._known = set()
         with _locked(self._folder / "fold.lock"):
             _fold_dead(self._folder)
             self._alive = os.open(self._folder / f"{name}.alive", os.O_RDWR | os.O_CREAT, 0o600)

@@ -15,9 +15,10 @@ from alembic.config import Config as AlembicConfig
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from field_api.config import ROOT, Config
-from sync.store.database import prepare
+from sync.store.database import begin_write, prepare
 
 SCRIPTS = ROOT / "migrations"
 _UPGRADE_LOCK = 0x46_50_4D_47
@@ -34,17 +35,16 @@ def upgrade(config: Config) -> None:
         MigrationError: foreign keys do not hold afterwards.
     """
     config.data.mkdir(parents=True, exist_ok=True)
-    with _locked(config.data / "locks" / "upgrade.lock"), connected(config.database_url) as connection:
+    with _locked(config.data / "locks" / "upgrade.lock"), transaction(config.database_url) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))
         command.upgrade(alembic_config(connection), "head")
         _check_references(connection)
-        connection.commit()
 
 
 @contextmanager
-def connected(url: str) -> Iterator[sa.Connection]:
-    """Open a connection to migrate by.
+def transaction(url: str) -> Iterator[sa.Connection]:
+    """Open a transaction to migrate in; whatever fails in it undoes it as a whole.
 
     SQLite's foreign keys are off: a table is rebuilt while others point at it.
     """
@@ -53,8 +53,10 @@ def connected(url: str) -> Iterator[sa.Connection]:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _without_foreign_keys)
     try:
-        with engine.connect() as connection:
-            yield connection
+        with Session(engine) as session:
+            begin_write(session)
+            yield session.connection()
+            session.commit()
     finally:
         engine.dispose()
 

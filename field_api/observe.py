@@ -9,7 +9,7 @@ import logging
 import sys
 import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import orjson
 import structlog
@@ -18,11 +18,11 @@ from flask import Flask, Response, g, request
 from field_api.auth.identity import Identity
 from field_api.metrics import Metrics
 
-_log = structlog.get_logger("fieldpost.access")
+_log = logging.getLogger("fieldpost.access")
 
 
-def configure_logging(level: int = logging.INFO) -> None:
-    """Have structlog and the standard library write one JSON object a line to standard error."""
+def configure_logging(stream: TextIO = sys.stderr, level: int = logging.INFO) -> None:
+    """Have structlog and the standard library write one JSON object a line."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -36,7 +36,7 @@ def configure_logging(level: int = logging.INFO) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -79,7 +79,7 @@ def _end(response: Response, metrics: Metrics) -> Response:
     counted = {**labels, "status": str(response.status_code)}
     metrics.count("fieldpost_http_requests_total", "Requests by route and status", counted)
     metrics.observe("fieldpost_http_request_seconds", "Time to the answer by route", labels, took_s)
-    _log.info("request", **labels, **_line(response, took_s))
+    _log.info("request", extra=labels | _line(response, took_s))
     return response
 
 

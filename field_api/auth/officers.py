@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from field_api.auth.identity import ROLES
-from field_api.auth.tables import Officer, Unit
+from field_api.auth.tables import ConsoleSession, Officer, TokenFamily, Unit
 from field_api.problems import Problem
 
 # What must follow, in the same transaction, when an officer was added or changed; casework registers here.
@@ -71,6 +71,21 @@ def add_officer(session: Session, new: NewOfficer, password_hash: str) -> Office
     session.flush()
     _announce(session, officer)
     return officer
+
+
+def set_password(session: Session, officer: str, password_hash: str, now: datetime) -> None:
+    """Give an officer another password, and end all his sign-ins.
+
+    Writes: the officer, his token families and console sessions.
+    """
+    session.get_one(Officer, officer, with_for_update=True).password_hash = password_hash
+    session.execute(
+        sa.update(TokenFamily)
+        .where(TokenFamily.officer == officer, TokenFamily.revoked_at.is_(None))
+        .values(revoked_at=now, reason="password_changed")
+    )
+    session.execute(sa.delete(ConsoleSession).where(ConsoleSession.officer == officer))
+    session.flush()
 
 
 def find_officer(session: Session, username: str) -> Officer:

@@ -28,11 +28,12 @@ UNIT = "u1"
 
 
 @contextmanager
-def running(config: Config) -> Iterator[Flask]:
+def running(config: Config, *, create: bool = True) -> Iterator[Flask]:
     """An application whose tables exist, with its connections closed at the end."""
     app = create_app(config)
-    with app.app_context():
-        Base.metadata.create_all(db.engine)
+    if create:
+        with app.app_context():
+            Base.metadata.create_all(db.engine)
     try:
         yield app
     finally:
@@ -48,6 +49,12 @@ def now() -> datetime:
 
 def base64url(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def problem(answer: TestResponse) -> tuple[int, str]:
+    """The status and code of an answer that must be a problem."""
+    assert answer.mimetype == "application/problem+json", answer.text
+    return answer.status_code, answer.json["code"]
 
 
 class Handheld:

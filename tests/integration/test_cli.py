@@ -1,0 +1,102 @@
+"""The administrator's commands: what they print is what works."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner, Result
+from flask import Flask
+
+from field_api.auth import officers
+from field_api.cli import cli
+from field_api.config import Config
+from tests.integration.people import Handheld, problem
+
+ADD = ["officer", "add", "--username", "zhang", "--name", "演示甲", "--role", "officer", "--unit", "u1"]
+
+
+@pytest.fixture
+def run(app: Flask, config: Config) -> object:
+    """Run a command on the application's own installation."""
+
+    def invoke(*arguments: str, **options: object) -> Result:
+        return CliRunner().invoke(cli, list(arguments), obj=config, **options)  # type: ignore[arg-type]
+
+    assert invoke("unit", "add", "u1", "演示一中队").exit_code == 0
+    return invoke
+
+
+def test_what_is_printed_opens_the_api_and_is_shut_again(app: Flask, run: object) -> None:
+    """A printed code enrols, a printed password signs in, and disabling and revoking stop both."""
+    added = run(*ADD, "--generate-password")
+    assert added.exit_code == 0, added.output
+    password = added.stdout.splitlines()[1].removeprefix("password ")
+    handheld = Handheld(app.test_client())
+    code = run("terminal", "invite").stdout.strip()
+    assert handheld.enrol(code).status_code == 201
+    assert handheld.ask_password("zhang", password).status_code == 200
+    assert run("officer", "disable", "zhang").exit_code == 0
+    assert problem(handheld.ask_password("zhang", password)) == (403, "officer_disabled")
+    assert run("terminal", "revoke", handheld.terminal_no).exit_code == 0
+    assert problem(handheld.ask_password("zhang", password)) == (403, "terminal_revoked")
+
+
+def test_a_password_is_read_or_asked_for_and_never_shown(app: Flask, run: object) -> None:
+    """A password from standard input or the prompt is taken as given and not printed."""
+    read = run(*ADD, "--password-stdin", input="a good password\n")
+    assert read.exit_code == 0
+    assert "good" not in read.output
+    asked = run(*[part.replace("zhang", "li") for part in ADD], input="another one 1\nanother one 1\n")
+    assert asked.exit_code == 0
+    assert "another" not in asked.output
+
+
+def test_a_new_password_ends_what_the_old_one_opened(app: Flask, run: object) -> None:
+    """After a change the old password and the tokens it gave open nothing; the new one does."""
+    old = run(*ADD, "--generate-password").stdout.splitlines()[1].removeprefix("password ")
+    handheld = Handheld(app.test_client())
+    handheld.enrol(run("terminal", "invite").stdout.strip())
+    handheld.keep(handheld.ask_password("zhang", old))
+    new = run("officer", "password", "zhang", "--generate-password").stdout.strip().removeprefix("password ")
+    assert problem(handheld.ask_refresh()) == (401, "token_revoked")
+    assert problem(handheld.ask_password("zhang", old)) == (401, "credentials_wrong")
+    assert handheld.ask_password("zhang", new).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([*ADD, "--unit", "u9", "--generate-password"], "no unit u9"),
+        ([*ADD, "--password-stdin"], "8 to 256"),
+        (["officer", "disable", "nobody"], "not_found"),
+        (["terminal", "revoke", "t99"], "not_found"),
+    ],
+)
+def test_what_cannot_be_is_said_plainly(run: object, arguments: list[str], words: str) -> None:
+    """A mistake ends with a code and a sentence, not with a stack."""
+    result = run(*arguments, input="short\n")
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_name_is_taken_once(run: object) -> None:
+    """The second officer of a name is refused."""
+    assert run(*ADD, "--generate-password").exit_code == 0
+    again = run(*ADD, "--generate-password")
+    assert (again.exit_code, "taken" in again.output) == (1, True)
+
+
+def test_listeners_hear_of_officers_in_the_same_transaction(run: object) -> None:
+    """What must follow a change of an officer is called, and its failure undoes the change."""
+    heard: list[tuple[str, bool]] = []
+
+    def listen(_session: object, officer: object) -> None:
+        heard.append((officer.username, officer.disabled_at is None))
+
+    officers.on_change.append(listen)
+    try:
+        run(*ADD, "--generate-password")
+        run("officer", "disable", "zhang")
+    finally:
+        officers.on_change.remove(listen)
+    assert heard == [("zhang", True), ("zhang", False)]
