@@ -4,8 +4,9 @@ Revision 2a7e9a990196, after nothing.
 """
 
 import sqlalchemy as sa
-import sync.store.base
 from alembic import op
+
+import sync.store.base
 
 revision = '2a7e9a990196'
 down_revision = None

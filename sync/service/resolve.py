@@ -90,7 +90,7 @@ def resolve(
     if row is None:
         raise ConflictUnknown
     if row.state == "resolved":
-        if row.resolution["id"] == resolution.id:
+        if row.resolution is not None and row.resolution["id"] == resolution.id:
             return wire(row)
         raise ConflictResolved
     value = {"mine": row.mine, "theirs": row.theirs, "value": resolution.value}[resolution.keep]
