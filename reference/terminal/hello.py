@@ -4,8 +4,8 @@ from typing import Any
 
 from reference.terminal.clock import Clock, instant
 from reference.terminal.edits import witness
+from reference.terminal.held import drop_cursor
 from reference.terminal.http import BASE, Reply, Verdict
-from reference.terminal.pull import drop_cursor
 from reference.terminal.session import Session
 from reference.terminal.store import Store
 

@@ -17,6 +17,7 @@ from reference.terminal.store import Store
 
 FINAL = ("applied", "merged", "proposed", "unchanged", "dismissed")
 KEPT = ("parked", "quarantined", "retry")
+MISSING_RANGES = 100
 LOST = ("kept_server", "proposed", "ignored")
 SHOWN_TO_OFFICER = ("merged", "proposed", "dismissed", "quarantined")
 
@@ -45,6 +46,7 @@ class Outcomes:
         for result in results:
             self._settle(result, signed.get(result["id"]), batch["id"])
         witness(self._store, answer.get("server_hlc"))
+        self._resend_missing(batch["store"], answer.get("missing_numbers"))
         self._notice_clone(batch["store"], answer, results)
         return {result["id"]: result["outcome"] for result in results}
 
@@ -121,6 +123,16 @@ class Outcomes:
                 *(row["id"], row["type"], row["record"], name, json.dumps(written.get(name))),
                 *(json.dumps(now.get(name)), became, conflicts.get(name)),
             )
+
+    def _resend_missing(self, store: str, ranges: Any) -> None:
+        """Queue again what the server says never arrived, receipt or not."""
+        for pair in (ranges if isinstance(ranges, list) else [])[:MISSING_RANGES]:
+            if isinstance(pair, list) and len(pair) == 2 and all(map(is_version, pair)):
+                self._store.execute(
+                    "UPDATE operation SET state = 'pending' WHERE store = ? AND number BETWEEN ? AND ?"
+                    " AND state IN ('final', 'settled', 'parked', 'quarantined')",
+                    *(store, pair[0], pair[1]),
+                )
 
     def _notice_clone(self, store: str, answer: dict[str, Any], results: list[dict[str, Any]]) -> None:
         """Take a new store id where this store's numbers turn out to be used elsewhere.

@@ -1,14 +1,14 @@
 """Read what changed on the server, page by page, each page and its cursor in one transaction."""
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
+from reference.terminal.held import Held, drop_cursor
 from reference.terminal.http import BASE, Line, Reply, Verdict
 from reference.terminal.outcomes import Outcomes, is_version
 from reference.terminal.session import Session
 from reference.terminal.store import Store
-from reference.terminal.view import View, bucket, checkpoint, digest
+from reference.terminal.view import View, bucket, checkpoint
 
 LANES = ["reference", "records"]
 PAGE = 1000
@@ -34,6 +34,7 @@ class Pull:
         self._line = line
         self._session = session
         self._outcomes = outcomes
+        self._held = Held(store)
 
     def run(self) -> PullReport:
         """Pull until there is no more; a cursor that the server won't take is dropped once."""
@@ -74,11 +75,11 @@ class Pull:
             page = reply.document
             with self._store.transaction():
                 if first:
-                    self._empty(page.get("replaced"))
+                    self._held.mark(page.get("replaced"))
                 report.changed += self._take(page)
                 if not page["more"]:
                     self._store.set("cursor", page["cursor"])
-                    self._sweep()
+                    self._held.sweep()
             report.pages, cursor, first = report.pages + 1, page["cursor"], False
             if not page["more"]:
                 report.matches = self._meets(page.get("checkpoint"))
@@ -99,7 +100,7 @@ class Pull:
             self._outcomes.settled(page.get("settled"))
             self._store.set("cursor", page["cursor"])
             if not page["more"]:
-                self._sweep()
+                self._held.sweep()
         return changed
 
     def _page(self, reply: Reply, asked: str | None, report: PullReport) -> Reply:
@@ -115,73 +116,7 @@ class Pull:
         return reply
 
     def _take(self, page: dict[str, Any]) -> int:
-        return sum(self._change(change) for change in page["changes"])
-
-    def _change(self, change: dict[str, Any]) -> int:
-        """Apply one change unless what is held is as new; give 1 where it was applied."""
-        record = change["record"]
-        held = self._store.one("SELECT * FROM record WHERE id = ?", record)
-        if change["action"] == "evict":
-            return self._evict(record) if held is None or not held["evicted"] else 0
-        generation = self._store.get("generation", 0)
-        if held is not None and _is_current(held, generation) and held["version"] >= change["version"]:
-            return 0
-        void = change["action"] == "void"
-        kept = held["body"] if held is not None and void else "{}"
-        body = json.dumps(change["body"]) if "body" in change else kept
-        self._store.execute(
-            "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (id) DO UPDATE SET"
-            " type = excluded.type, version = excluded.version, body = excluded.body,"
-            " body_sha256 = excluded.body_sha256, masked = excluded.masked, void = excluded.void,"
-            " reason = excluded.reason, evicted = 0, generation = excluded.generation",
-            *(record, change["type"], change["version"], body, digest(body)),
-            *(json.dumps(change.get("masked", [])), int(void), change.get("reason"), generation),
-        )
-        self._store.execute(
-            "UPDATE operation SET shown = 0"
-            " WHERE record = ? AND state IN ('settled', 'final') AND version <= ?",
-            record,
-            change["version"],
-        )
-        return 1
-
-    def _evict(self, record: str) -> int:
-        """Drop what is held of a record; its name stays, so that no late answer brings it back."""
-        self._store.execute(
-            "INSERT INTO record VALUES (?, '', 0, '{}', ?, '[]', 0, NULL, 1, ?)"
-            " ON CONFLICT (id) DO UPDATE SET version = 0, body = '{}',"
-            " body_sha256 = excluded.body_sha256, masked = '[]', void = 0,"
-            " reason = NULL, evicted = 1, generation = excluded.generation",
-            *(record, digest("{}"), self._store.get("generation", 0)),
-        )
-        self._store.execute(
-            "UPDATE operation SET shown = 0 WHERE record = ? AND state IN ('settled', 'final')", record
-        )
-        self._store.execute("DELETE FROM loss WHERE record = ?", record)
-        return 1
-
-    def _sweep(self) -> None:
-        """At the end of a fresh pull, drop what it did not name: that is no longer held by this terminal."""
-        generation = self._store.get("generation", 0)
-        for row in self._store.all(
-            "SELECT id FROM record WHERE evicted = 0 AND generation < ?", generation
-        ):
-            self._evict(row["id"])
-        self._store.execute(
-            "UPDATE operation SET shown = 0 WHERE state IN ('settled', 'final') AND generation < ?"
-            " AND record NOT IN (SELECT id FROM record WHERE evicted = 0)",
-            generation,
-        )
-
-    def _empty(self, replaced: Any) -> None:
-        """Mark the records of replaced buckets as out of date, for what follows to refill."""
-        buckets = set(replaced) if isinstance(replaced, list) else set()
-        generation = self._store.get("generation", 0)
-        for row in self._store.all("SELECT id FROM record WHERE evicted = 0"):
-            if bucket(row["id"]) in buckets:
-                self._store.execute(
-                    "UPDATE record SET generation = ? WHERE id = ?", generation - 1, row["id"]
-                )
+        return sum(self._held.change(change) for change in page["changes"])
 
     def _sums(self) -> list[str]:
         known = View(self._store).confirmed()
@@ -196,19 +131,6 @@ class Pull:
             return None
         count, total = checkpoint(View(self._store).confirmed().items())
         return bool((promised.get("count"), promised.get("sum")) == (count, total))
-
-
-def drop_cursor(store: Store) -> None:
-    """Begin afresh at the next pull: what is held stays until that one ends, what is unsent beyond it."""
-    with store.transaction():
-        store.set("cursor", None)
-        store.set("generation", store.get("generation", 0) + 1)
-
-
-def _is_current(held: Any, generation: int) -> bool:
-    """Say whether a held record is whole and of this pull's generation, so that versions compare."""
-    sound = digest(held["body"]) == held["body_sha256"]
-    return sound and not held["evicted"] and bool(held["generation"] == generation)
 
 
 def _is_page(page: dict[str, Any]) -> bool:

@@ -14,9 +14,9 @@ from reference.terminal.clock import Clock
 from reference.terminal.control import Control
 from reference.terminal.edits import stamp
 from reference.terminal.errors import ReceiptRefusedError
+from reference.terminal.held import drop_cursor
 from reference.terminal.http import BASE, Line, Reply, Verdict
 from reference.terminal.outcomes import Outcomes
-from reference.terminal.pull import drop_cursor
 from reference.terminal.session import Session
 from reference.terminal.store import Store
 
@@ -78,7 +78,7 @@ class Push:
                 reply = self._line.later(reply.status, code=code)
             else:
                 report.batches += 1
-                report.wait_s = _seconds(reply.document.get("backoff_ms"))
+                report.wait_s = seconds(reply.document.get("backoff_ms"))
         if reply.verdict is Verdict.RESYNC:
             drop_cursor(self._store)
         report.verdict, report.code = reply.verdict, reply.code
@@ -190,5 +190,6 @@ def _ids(batch: Any) -> set[str]:
     return {operation["id"] for operation in json.loads(batch["operations"])}
 
 
-def _seconds(backoff_ms: Any) -> float:
+def seconds(backoff_ms: Any) -> float:
+    """Read a pause that the server asks for; 0 where it asks for none."""
     return max(0.0, backoff_ms / 1000) if isinstance(backoff_ms, int | float) else 0.0

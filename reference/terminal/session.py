@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from reference.terminal.control import Control
 from reference.terminal.errors import NotEnrolledError
+from reference.terminal.held import Held
 from reference.terminal.http import BASE, Line, Reply, Verdict
 from reference.terminal.keys import ServerKeys, TerminalKey
 from reference.terminal.store import Store
@@ -145,6 +146,9 @@ class Session:
         with self._store.transaction():
             self._store.set("tokens", tokens)
             if isinstance(officer, dict) and isinstance(officer.get("id"), str):
+                before = self._store.get("officer", officer)["id"]
+                if before != officer["id"]:
+                    Held(self._store).forget()
                 self._store.set("officer", officer)
 
 

@@ -22,7 +22,7 @@ from reference.terminal.keys import TerminalKey
 from reference.terminal.outcomes import Outcomes
 from reference.terminal.photos import Photos, Progress, UploadReport
 from reference.terminal.pull import Pull, PullReport
-from reference.terminal.push import APP, Push, PushReport
+from reference.terminal.push import APP, Push, PushReport, seconds
 from reference.terminal.session import Session
 from reference.terminal.store import Connect, Store
 from reference.terminal.view import Record, View
@@ -188,7 +188,8 @@ class Terminal:
         last.batches += push.batches
         self.purge()
         worst: PushReport | UploadReport = last if last.verdict is not Verdict.OK else photos
-        return self._ended(SyncReport(worst.verdict, worst.code, worst.wait_s, last, pull, photos))
+        wait_s = max(worst.wait_s, seconds(hello.document.get("backoff_ms")))
+        return self._ended(SyncReport(worst.verdict, worst.code, wait_s, last, pull, photos))
 
     def _ended(self, report: SyncReport) -> SyncReport:
         """Obey a wipe order that is due, and say at once that it was done."""

@@ -21,6 +21,7 @@ class Identity:
 
     def __init__(self, server: "WireServer") -> None:
         self.server = server
+        self.officer = OFFICER
         self.terminals: dict[str, dict[str, Any]] = {}
         self.nonces: set[str] = set()
         self.access: dict[str, str] = {}
@@ -79,7 +80,7 @@ class Identity:
         access, refresh = f"a-{uuid7()}", f"r-{uuid7()}"
         self.access[access] = terminal
         self.refresh[refresh] = {"family": family, "next": None, "next_used": False}
-        return {"access_token": access, "expires_in": 900, "refresh_token": refresh, "officer": OFFICER}
+        return {"access_token": access, "expires_in": 900, "refresh_token": refresh, "officer": self.officer}
 
     def use(self, token: str) -> None:
         """Note that a pair has been used: its predecessor is dead from then on."""
