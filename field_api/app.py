@@ -31,7 +31,7 @@ _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "batch_too_larg
 
 def create_app(config: Config) -> Flask:
     """Build the application; opens the data folder, touches no table."""
-    config.data.mkdir(parents=True, exist_ok=True)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     app = Flask("field_api", static_folder=None)
     app.config.update(
         SQLALCHEMY_DATABASE_URI=config.database_url,

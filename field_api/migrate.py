@@ -34,7 +34,7 @@ def upgrade(config: Config) -> None:
     Raises:
         MigrationError: foreign keys do not hold afterwards.
     """
-    config.data.mkdir(parents=True, exist_ok=True)
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _locked(config.data / "locks" / "upgrade.lock"), transaction(config.database_url) as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_UPGRADE_LOCK)))

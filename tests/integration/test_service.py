@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import logging
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -190,3 +191,8 @@ def test_a_broken_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
         migrate.upgrade(Config(data=tmp_path / "data", database_url=url))
     with migrate.transaction(url) as connection:
         assert sa.inspect(connection).get_table_names() == []
+
+
+def test_the_data_folder_is_private(app: Flask, config: Config) -> None:
+    """Nobody else on the machine reads the embedded database or the keys."""
+    assert stat.S_IMODE(config.data.stat().st_mode) == 0o700
