@@ -20,6 +20,7 @@ from sync.store import operations as inbox
 ACTIONS = frozenset({"create", "patch", "append", "transition"})
 NOT_YET = frozenset({"void", "discard"})
 MAX_TEXT = 64
+MAX_AFTER = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         sender.batch,
         sender.scope,
         base_operation=base.get("operation") if isinstance(base, dict) else None,
+        after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
     )
@@ -100,9 +102,8 @@ def _operation(raw: dict[str, Any], sender: Sender) -> Operation:
 
 
 def _problem(raw: dict[str, Any]) -> Problem | None:
-    for name in ("after", "group"):
-        if raw.get(name):
-            return Problem("not_implemented", (_error(f"/{name}", name, "尚未提供 · not there yet"),))
+    if raw.get("group"):
+        return Problem("not_implemented", (_error("/group", "group", "尚未提供 · not there yet"),))
     action = raw.get("action")
     if action in NOT_YET:
         return Problem("not_implemented", (_error("/action", str(action), "尚未提供 · not there yet"),))
@@ -113,12 +114,17 @@ def _problem(raw: dict[str, Any]) -> Problem | None:
         ("at", parse_time(raw.get("at")) is not None),
         ("number", "number" not in raw or _number(raw) is not None),
         ("base", _is_base(raw.get("base"))),
+        ("after", _is_after(raw.get("after"))),
         ("hlc", raw.get("hlc") is None or hlc.parse(raw["hlc"]) is not None),
         ("officer", raw.get("officer") is None or isinstance(raw["officer"], str)),
         *((name, isinstance(raw.get(name, {}), dict)) for name in ("set", "was", "item")),
     )
     errors = tuple(_error(f"/{name}", "wrong_type", "类型不对 · wrong type") for name, good in checks if not good)
     return Problem("invalid_field", errors) if errors else None
+
+
+def _is_after(after: Any) -> bool:
+    return after is None or (isinstance(after, list) and len(after) <= MAX_AFTER and all(map(_is_id, after)))
 
 
 def _is_base(base: Any) -> bool:

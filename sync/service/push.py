@@ -106,6 +106,7 @@ def _take(
 ) -> list[dict[str, Any]]:
     """Give each operation its result: from the inbox what is known, from the engine what is new."""
     based = {one.base_operation for one in received if one.base_operation}
+    based |= {earlier for one in received for earlier in one.after}
     rows = inbox.known(session, {one.operation.id for one in received} | based)
     past = {row.id: Past(row.store, row.outcome, row.seen, row.version) for row in rows.values()}
     fresh: dict[str, Received] = {}

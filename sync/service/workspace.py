@@ -32,6 +32,7 @@ class Received:
 
     scope: the audiences its author may write to; None for the server's own.
     base_operation: the operation that its base names, resolved when it is decided.
+    after: operations that must have taken effect first.
     problem: why it cannot even be tried; it is kept whole all the same.
     """
 
@@ -42,6 +43,7 @@ class Received:
     scope: frozenset[str] | None = None
     flags: tuple[str, ...] = ()
     base_operation: str | None = None
+    after: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
 
@@ -166,6 +168,9 @@ class Workspace:
         if received.problem is not None:
             return received, received.problem
         operation = received.operation
+        for earlier in received.after:
+            if earlier not in self.past or self.past[earlier].outcome not in FINAL:
+                return received, _waits("/after", "所依赖的操作尚未生效 · what it comes after has not taken effect")
         if received.base_operation is not None:
             past = self.past.get(received.base_operation)
             if past is None or past.outcome not in FINAL:
