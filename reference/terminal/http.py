@@ -116,8 +116,8 @@ class Line:
         if kind == "application/problem+json" and document is not None:
             return self._obey(answer, document)
         ours = document is not None or "Tus-Resumable" in answer.headers or kind == "application/jose"
-        unchanged = answer.status_code == 304 and "ETag" in answer.headers
-        if unchanged or (200 <= answer.status_code < 300 and ours):
+        empty = answer.status_code == 204 or (answer.status_code == 304 and "ETag" in answer.headers)
+        if empty or (200 <= answer.status_code < 300 and ours):
             self._failures = 0
             return Reply(Verdict.OK, answer.status_code, answer.headers, body, document or {})
         if "Tus-Resumable" in answer.headers and answer.status_code in (404, 409, 410, 460):

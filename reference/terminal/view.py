@@ -39,9 +39,7 @@ class View:
 
     def record(self, record: str) -> Record | None:
         """Give one record, or None where the terminal holds none (or no longer)."""
-        base = self._store.one("SELECT * FROM record WHERE id = ?", record)
-        edits = self._store.all("SELECT * FROM overlay WHERE record = ? ORDER BY seq", record)
-        return _shown(base, edits, self._status_events())
+        return self._show(record, self._status_events())
 
     def records(self, type_: str) -> list[Record]:
         """Give all records of a type, voided ones too, in the order of their ids."""
@@ -51,7 +49,8 @@ class View:
             type_,
             type_,
         )
-        shown = (self.record(row["id"]) for row in ids)
+        events = self._status_events()
+        shown = (self._show(row["id"], events) for row in ids)
         return [record for record in shown if record is not None]
 
     def confirmed(self) -> dict[str, tuple[str, int]]:
@@ -68,6 +67,11 @@ class View:
             if row["record"] not in gone and row["version"] == version + 1:
                 known[row["record"]] = (row["type"], version + 1)
         return known
+
+    def _show(self, record: str, events: dict[str, tuple[str, dict[str, str]]]) -> Record | None:
+        base = self._store.one("SELECT * FROM record WHERE id = ?", record)
+        edits = self._store.all("SELECT * FROM overlay WHERE record = ? ORDER BY seq", record)
+        return _shown(base, edits, events)
 
     def _status_events(self) -> dict[str, tuple[str, dict[str, str]]]:
         """Read from the schema: for each type its state field and where each event leads."""

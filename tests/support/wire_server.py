@@ -266,6 +266,8 @@ class WireServer:
                 return problem(400, "body_damaged", "later")
             plain = gzip.decompress(raw) if headers.get("content-encoding") == "gzip" else raw
             return self._push(terminal, json.loads(plain))
+        if call not in ("/sync/pull", "/sync/repair"):
+            return Answer(404, None)
         body = json.loads(raw)
         return self._pull(body) if call == "/sync/pull" else self._repair(body)
 

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.terminal import EditRefusedError, NotSignedInError, Terminal, Verdict
-from tests.support.wire_server import WireServer, listening
+from reference.terminal import EditRefusedError, NotSignedInError, Verdict
 from tests.support.wire_terminal import Bench
 
 
@@ -142,25 +141,6 @@ def test_an_edit_needs_an_author(bench: Bench) -> None:
     with pytest.raises(NotSignedInError):
         bench.terminal.create("case", {})
     assert bench.terminal.queue() == []
-
-
-def test_over_a_real_socket(tmp_path: Path) -> None:
-    """The same way holds over HTTP with a large, compressed body and a photograph."""
-    server = WireServer()
-    listener = listening(server)
-    try:
-        with Terminal(tmp_path, f"http://127.0.0.1:{listener.server_port}") as terminal:
-            terminal.enrol("code-1", "H1")
-            terminal.sign_in("demo", "right")
-            case = terminal.create("case", {"description": "字" * 3000})
-            photo = terminal.take_photo(case, b"\xff\xd8" + bytes(700_000), "far")
-            report = terminal.sync()
-            assert (report.verdict, report.pull.matches, report.photos.verified) == (Verdict.OK, True, 1)
-            assert server.uploads.stored[photo][1] == 700_002
-            assert terminal.queue() == []
-    finally:
-        listener.shutdown()
-        listener.server_close()
 
 
 def test_a_wipe_order_waits_for_the_queue_and_is_confirmed(bench: Bench) -> None:

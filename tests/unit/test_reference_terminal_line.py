@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reference.terminal import Verdict
-from reference.terminal.http import Line
+from reference.terminal.http import ANSWER_LIMIT, Line
 from reference.terminal.keys import ServerKeys
 from tests.support.wire_server import WireServer
 from tests.support.wire_terminal import Bench
@@ -55,13 +55,55 @@ def test_the_word_is_obeyed_and_not_the_status(status: int, retry: str) -> None:
 
 
 @given(
-    status=st.integers(200, 599),
+    status=st.integers(200, 599).filter(lambda status: status != 204),
     kind=st.sampled_from(["text/html", "application/json", "application/problem+json", ""]),
     body=st.one_of(st.binary(max_size=40), st.sampled_from([b"[1]", b'{"a":NaN}', b"[" * 5000, b""])),
 )
 def test_what_is_not_ours_means_later(status: int, kind: str, body: bytes) -> None:
     """A portal's page, a broken body or an unknown shape is waited out, never believed."""
     assert _judge(status, kind, body) is Verdict.LATER
+
+
+class Endless(httpx.BaseTransport):
+    """A portal that streams for ever; `given` counts what was taken of it."""
+
+    given = 0
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, headers={"Content-Type": "application/json"}, stream=_Drip(self))
+
+
+class _Drip(httpx.SyncByteStream):
+    def __init__(self, source: Endless) -> None:
+        self.source = source
+
+    def __iter__(self):
+        while True:
+            self.source.given += 1
+            yield bytes(1024 * 1024)
+
+
+def test_an_endless_answer_is_cut_off() -> None:
+    """No more than the limit is read of any answer."""
+    source = Endless()
+    line = Line("http://wire", source)
+    assert line.send("GET", "/").verdict is Verdict.LATER
+    assert source.given <= ANSWER_LIMIT // (1024 * 1024) + 1
+    line.close()
+
+
+def test_pauses_grow_and_an_answer_ends_them() -> None:
+    """Without a Retry-After each failure about doubles the pause, up to a bound, with jitter below it."""
+    silent = Fixed(502, {}, b"")
+    line = Line("http://wire", silent, chance=lambda: 1.0)
+    waits = [line.send("GET", "/").wait_s for _ in range(12)]
+    assert waits[:4] == [2, 4, 8, 16]
+    assert waits[-2:] == [300, 300]
+    silent.answer = (200, {"Content-Type": "application/json"}, b"{}")
+    assert line.send("GET", "/").wait_s == 0
+    silent.answer = (502, {}, b"")
+    assert line.send("GET", "/").wait_s == 2
+    line.close()
 
 
 @pytest.mark.parametrize("fault", ["lost_request", "lost_answer", "cut", "portal", "503", "429"])

@@ -70,6 +70,54 @@ def test_a_page_repeated_or_late_changes_nothing(changes: list[tuple[str, str]],
         terminal.close()
 
 
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+def test_only_a_version_above_its_own_is_taken(bench: Bench, version: int) -> None:
+    """A change whose version is not above the one held is ignored, on any page."""
+    bench.server.write("r1", description="1")
+    bench.server.write("r1", description="2")
+    bench.server.write("r1", description="3")
+    bench.terminal.pull()
+    change = {"action": "put", "type": "case", "record": "r1", "version": version, "body": {"x": 1}}
+    page = {"changes": [change], "cursor": "1:9", "more": False}
+    taken = bench.terminal._pull.apply_page(bench.terminal.store.get("cursor"), page)
+    assert taken == int(version > 3)
+    assert ("x" in bench.terminal.record("r1").body) is (version > 3)
+
+
+def test_the_server_may_leave_out_what_an_applied_result_told(bench: Bench) -> None:
+    """With an own edit applied and not sent back, the terminal still meets the checkpoint and shows it."""
+    bench.server.write("r1", description="a")
+    bench.terminal.pull()
+    bench.terminal.patch("r1", {"description": "b"})
+    created = bench.terminal.create("case", {"description": "c"})
+    bench.terminal.push()
+    pull = bench.server._pull
+
+    def sparing(body: dict[str, Any]) -> Answer:
+        answer = pull(body)
+        answer.document["changes"] = []
+        return answer
+
+    bench.server._pull = sparing
+    assert bench.terminal._pull.run().matches is True
+    assert bench.terminal.record("r1").body == {"description": "b"}
+    assert bench.terminal.record(created).version == 1
+
+
+def test_what_was_evicted_leaves_no_operation_behind(bench: Bench) -> None:
+    """An own edit of an evicted record is forgotten with the rest once the backup holds it."""
+    case = bench.terminal.create("case", {"description": "a"})
+    bench.terminal.push()
+    bench.terminal.pull()
+    bench.terminal.patch(case, {"description": "b"})
+    bench.terminal.push()
+    bench.server.evict(case)
+    bench.terminal.pull()
+    bench.server.safe_before = "2027-01-01T00:00:00Z"
+    bench.terminal.hello()
+    assert bench.terminal.store.count("SELECT count(*) FROM operation") == 0
+
+
 def test_a_page_and_its_cursor_stand_or_fall_together(bench: Bench) -> None:
     """When one change of a page cannot be kept, none is, and the cursor stays."""
     good = {"action": "put", "type": "case", "record": "r1", "version": 1, "body": {}}
@@ -117,7 +165,7 @@ def test_a_refused_cursor_leads_to_a_fresh_pull_that_keeps_the_queue(bench: Benc
     bench.server.log.remove(("goes", "put"))
     case = terminal.create("case", {"description": "unsent"})
     bench.line.plan("/sync/pull", "410")
-    report = terminal.pull()
+    report = terminal._pull.run()
     assert (report.verdict, report.matches) == (Verdict.OK, True)
     assert [record.id for record in terminal.records("case")] == sorted([case, "stays"])
     assert [queued.record for queued in terminal.queue()] == [case]
