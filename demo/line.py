@@ -33,6 +33,7 @@ class Line:
         self._is_silent = False
         self._latency_s = 0.0
         self._left: dict[str, int | None] = {TO_SERVER: None, TO_TERMINAL: None}
+        self._was_cut = threading.Event()
         self._losses: list[tuple[str, threading.Event]] = []
         self._acceptor = threading.Thread(target=self._accept, name="line", daemon=True)
         self._acceptor.start()
@@ -65,10 +66,17 @@ class Line:
         """Hold every piece back for so long, in both directions."""
         self._latency_s = seconds
 
-    def cut_after(self, bytes_to_server: int | None = None, *, bytes_to_terminal: int | None = None) -> None:
-        """Cut once, after exactly so many more bytes have passed in a direction; then work well again."""
+    def cut_after(
+        self, bytes_to_server: int | None = None, *, bytes_to_terminal: int | None = None
+    ) -> threading.Event:
+        """Cut once, after exactly so many more bytes have passed in a direction; then work well again.
+
+        The event is set once the line was cut.
+        """
         with self._lock:
             self._left = {TO_SERVER: bytes_to_server, TO_TERMINAL: bytes_to_terminal}
+            self._was_cut = threading.Event()
+            return self._was_cut
 
     def lose_next_answer(self, path_prefix: str) -> threading.Event:
         """Lose the answer of the next request whose path begins so; the event is set once it is lost.
@@ -120,6 +128,7 @@ class Line:
                 self._left[direction] = left - size
                 return size, False
             self._left[direction] = None
+            self._was_cut.set()
             return left, True
 
     def take_loss(self, path: str) -> threading.Event | None:
