@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, request
 
 from field_api.auth.identity import Identity
@@ -63,20 +65,14 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     if len(batch.operations) > context.config.batch_limit:
         raise Problem("batch_too_large")
     home = services().home
+    prepared = pushing.prepare(home, pusher, batch, now=context.now, schema=schema.CURRENT)
+
+    def work() -> dict[str, Any]:
+        return pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
+
     try:
         with stores.one_at_a_time(context.config.data / "locks", pusher.terminal):
-            answer = write(
-                context.session,
-                lambda: pushing.push(
-                    context.session,
-                    home,
-                    pusher,
-                    batch,
-                    now=context.now,
-                    sign=context.keys.sign_jws,
-                    schema=schema.CURRENT,
-                ),
-            )
+            answer = write(context.session, work)
     except stores.InFlight:
         raise Problem("push_in_flight", retry_after_s=1) from None
     return Answer(answer)

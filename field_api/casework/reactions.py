@@ -13,8 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from field_api.casework import delivery, server
-from field_api.casework.models import Case, Evidence
-from field_api.casework.numbering import case_number
+from field_api.casework.models import Case
+from field_api.casework.numbering import case_numbers
 from sync.engine.values import Operation, Record
 from sync.service.home import Change
 from sync.store import outbox
@@ -37,32 +37,46 @@ _SENT = ("waiting", "delivering", "delivered", "held")
 
 def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
     """The server's own operations that these changes call for."""
-    follow: list[Operation] = []
+    values: dict[str, dict[str, Any]] = {}
     maybe_ready: set[str] = set()
     for change in changes:
         if change.after.type == "case":
-            values = _case_values(session, change, region, now)
-            if values:
-                follow.append(server.patch("case", change.after.id, values, now))
-            else:
+            values[change.after.id] = _case_values(session, change)
+            if delivery.may_be_ready(change.after.body):
                 maybe_ready.add(change.after.id)
         elif change.after.type == "evidence":
             case = change.after.body["case"]
             if change.before is None and _was_passed(session, case):
-                follow.append(server.patch("case", case, _reopen(session, case), now))
+                values.setdefault(case, {}).update(_reopen(session, case))
             else:
                 maybe_ready.add(case)
-    reopened = {operation.record for operation in follow}
-    for case in sorted(maybe_ready - reopened):
+    _number(session, changes, values, region, now)
+    changed = {case for case, given in values.items() if given}
+    follow = [server.patch("case", case, values[case], now) for case in sorted(changed)]
+    for case in sorted(maybe_ready - changed):
         follow += delivery.make_ready(session, case, now)
     return follow
 
 
-def _case_values(session: Session, change: Change, region: str, now: datetime) -> dict[str, Any]:
+def _number(
+    session: Session, changes: Sequence[Change], values: dict[str, dict[str, Any]], region: str, now: datetime
+) -> None:
+    """Give every case that was registered its number, all of a batch at once."""
+    waiting = [
+        change.after.id
+        for change in changes
+        if change.after.type == "case"
+        and change.after.body["status"] != "draft"
+        and change.after.body["case_no"] is None
+    ]
+    if waiting:
+        for case, number in zip(waiting, case_numbers(session, region, now, len(waiting)), strict=True):
+            values[case]["case_no"] = number
+
+
+def _case_values(session: Session, change: Change) -> dict[str, Any]:
     body, before = change.after.body, change.before
     values: dict[str, Any] = {}
-    if body["status"] != "draft" and body["case_no"] is None:
-        values["case_no"] = case_number(session, region, now)
     if body["status"] == "closed" and body["review"] == "none":
         values["review"] = "under_review"
     if before is None or not _content_changed(before, change.after):
@@ -94,17 +108,3 @@ def _reopen(session: Session, case: str, standing: str | None = None) -> dict[st
     standing = standing or session.scalar(sa.select(Case.delivery).where(Case.id == case))
     outbox.cancel(session, case)
     return {"review": "under_review"} | ({"delivery": "none"} if standing in _SENT else {})
-
-
-def open_evidence(session: Session, case: str) -> int:
-    """How many pieces of a case's evidence still wait for bytes or for a verdict."""
-    query = (
-        sa.select(sa.func.count())
-        .select_from(Evidence)
-        .where(
-            Evidence.case == case,
-            Evidence.review != "rejected",
-            sa.or_(Evidence.bytes != "verified", Evidence.review != "passed"),
-        )
-    )
-    return session.scalar(query) or 0

@@ -50,22 +50,37 @@ class Pusher:
     scope: frozenset[str]
 
 
-def push(
-    session: Session, home: Home, pusher: Pusher, batch: Batch, *, now: datetime, sign: Sign, schema: int
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A batch, read and checked as far as that needs no database."""
+
+    batch: Batch
+    pusher: Pusher
+    sender: Sender
+    received: list[Received]
+
+
+def prepare(home: Home, pusher: Pusher, batch: Batch, *, now: datetime, schema: int) -> Prepared:
+    """Decode a batch; before the transaction, since on SQLite that one keeps all other writers waiting."""
+    sender = _sender(pusher, batch, now)
+    received = [decode(raw, sender, home.types) for raw in batch.operations]
+    if batch.schema != schema:
+        received = [replace(one, problem=Problem("unknown_schema")) for one in received]
+    return Prepared(batch, pusher, sender, received)
+
+
+def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dict[str, Any]:
     """Take a batch in and answer it; the caller commits before the answer leaves.
 
     Raises:
         InFlight: another push of this terminal is under way.
     Locks: the store's row, the records, last the sequence. Writes: all of sync's tables.
     """
+    batch, pusher, sender = prepared.batch, prepared.pusher, prepared.sender
+    now = sender.now
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
-    sender = _sender(pusher, batch, now)
-    received = [decode(raw, sender, home.types) for raw in batch.operations]
-    if batch.schema != schema:
-        received = [replace(one, problem=Problem("unknown_schema")) for one in received]
-    received = [replace(one, flags=_flags(one, sender, store["numbers"])) for one in received]
+    received = [_flagged(one, sender, store["numbers"]) for one in prepared.received]
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -91,14 +106,14 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     )
 
 
-def _flags(received: Received, sender: Sender, arrived: numbers.Ranges) -> tuple[str, ...]:
+def _flagged(received: Received, sender: Sender, arrived: numbers.Ranges) -> Received:
     flags = []
     if sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S:
         flags.append("clock_suspect")
     number = received.operation.number
     if number is not None and numbers.holds(arrived, number):
         flags.append("number_reused")
-    return tuple(flags)
+    return replace(received, flags=tuple(flags)) if flags else received
 
 
 def _take(
