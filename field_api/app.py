@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -23,6 +24,8 @@ from field_api.extensions import Services, db
 from field_api.metrics import Metrics
 from field_api.problems import Problem, document
 from field_api.transactions import is_transient
+from media.blobs import FileBlobs
+from media.uploads import Limits, Uploads
 from sync.store.database import prepare
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
@@ -40,7 +43,12 @@ def create_app(config: Config) -> Flask:
     )
     metrics = Metrics(config.data / "metrics")
     home = Bureau(config.region)
-    app.extensions["fieldpost"] = Services(config, Keys.open(config.data / "keys"), metrics, home)
+    blobs = FileBlobs(config.data / "blobs")
+    limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
+    uploads = Uploads(config.data / "uploads", blobs, lambda: datetime.now(UTC), limits)
+    app.extensions["fieldpost"] = Services(
+        config, Keys.open(config.data / "keys"), metrics, home, blobs, uploads
+    )
     officers.on_change[:] = [lambda session, officer: reference.publish_officer(session, home, officer)]
     observe.watch(app, metrics)
     db.init_app(app)

@@ -8,16 +8,18 @@ undo; what must happen after the commit it registers with `after_commit`.
 from __future__ import annotations
 
 import functools
+import io
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal, cast
 
 import orjson
 from flask import Response, g, request
 from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
+from werkzeug.wsgi import wrap_file
 
 from field_api import body as request_body
 from field_api.auth.identity import Identity
@@ -33,6 +35,7 @@ __all__ = ["Answer", "Context", "Spec", "after_commit", "commit", "endpoint", "i
 Caller = Literal["anyone", "terminal", "console", "either"]
 Mode = Literal["read", "write", "own"]
 MAX_ERRORS = 50
+STREAM_PIECE_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A view's answer; `body` as bytes is sent as it stands."""
+    """A view's answer; `body` as bytes is sent as it stands, an open file is streamed and then closed."""
 
     body: Any = None
     status: int = 200
@@ -175,6 +178,11 @@ def _run(
 
 
 def _respond(answer: Answer) -> Response:
+    if isinstance(answer.body, io.IOBase):
+        stream = wrap_file(request.environ, cast(BinaryIO, answer.body), STREAM_PIECE_BYTES)
+        response = Response(stream, status=answer.status, mimetype=answer.media_type, direct_passthrough=True)
+        response.headers.update(answer.headers)
+        return response
     if isinstance(answer.body, bytes):
         payload = answer.body
     elif answer.body is None:

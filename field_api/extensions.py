@@ -10,6 +10,8 @@ from flask_sqlalchemy import SQLAlchemy
 from field_api.auth.keys import Keys
 from field_api.config import Config
 from field_api.metrics import Metrics
+from media.blobs import Blobs
+from media.uploads import Uploads
 from sync.service.home import Home
 from sync.store.base import Base
 
@@ -24,6 +26,8 @@ class Services:
     keys: Keys
     metrics: Metrics
     home: Home
+    blobs: Blobs
+    uploads: Uploads
 
 
 def services() -> Services:

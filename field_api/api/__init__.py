@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.api import conflicts, later, reviews, service, sync, terminals, tokens
+from field_api.api import (
+    conflicts,
+    evidence,
+    later,
+    reviews,
+    service,
+    sync,
+    terminals,
+    tokens,
+    uploads,
+)
 
 
 def blueprints() -> list[Blueprint]:
@@ -14,6 +24,8 @@ def blueprints() -> list[Blueprint]:
         terminals.blueprint,
         tokens.blueprint,
         sync.blueprint,
+        uploads.blueprint,
+        evidence.blueprint,
         conflicts.blueprint,
         reviews.blueprint,
         later.blueprint,

@@ -39,11 +39,11 @@ def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[s
     """The server's values for new evidence, by operation id."""
     digests = {text for one in creates if isinstance(text := one.set.get("sha256"), str)}
     lock_digests(session, digests)
-    held = dict(session.execute(sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))).tuples().all())
+    stored = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))
+    held = dict(session.execute(stored).all())
     terminals = {text for one in creates if isinstance(text := one.set.get("terminal"), str)}
-    keys = dict(
-        session.execute(sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))).tuples().all()
-    )
+    enrolled = sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))
+    keys = dict(session.execute(enrolled).all())
     return {
         one.id: {
             "bytes": "verified" if _is_held(one.set, held) else "awaited",
