@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api import observe
 from field_api.auth.signatures import signature_holds
 from field_api.auth.tables import Terminal
 from field_api.casework import server
@@ -39,11 +40,11 @@ def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[s
     """The server's values for new evidence, by operation id."""
     digests = {text for one in creates if isinstance(text := one.set.get("sha256"), str)}
     lock_digests(session, digests)
-    held = dict(session.execute(sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))).tuples().all())
+    stored = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))
+    held = dict(session.execute(stored).all())
     terminals = {text for one in creates if isinstance(text := one.set.get("terminal"), str)}
-    keys = dict(
-        session.execute(sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))).tuples().all()
-    )
+    enrolled = sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))
+    keys = dict(session.execute(enrolled).all())
     return {
         one.id: {
             "bytes": "verified" if _is_held(one.set, held) else "awaited",
@@ -81,7 +82,10 @@ def arrived(session: Session, home: Home, sha256: str, size: int, now: datetime)
         .where(Evidence.sha256 == sha256, Evidence.size == size, Evidence.bytes != "verified")
         .order_by(Evidence.id)
     ).all()
-    outbox.put(session, kind=DERIVE, key=f"{DERIVE}:{sha256}", subject=sha256, version=1, now=now)
+    request_id = observe.request_id()
+    outbox.put(
+        session, kind=DERIVE, key=f"{DERIVE}:{sha256}", subject=sha256, version=1, now=now, request_id=request_id
+    )
     operations = [server.patch("evidence", one, {"bytes": "verified"}, now) for one in waiting]
     Workspace(session, home, now).apply([own_operation(one) for one in operations])
 
