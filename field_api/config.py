@@ -26,6 +26,7 @@ class Config:
     relay_interval_s: float = 1.0
     retry_base_s: float = 2.0
     delivery_attempts: int = 8
+    lease_s: float = 60.0
     access_ttl_s: int = 900
     refresh_ttl_s: int = 30 * 86_400
     offline_ttl_s: int = 7 * 86_400
@@ -55,7 +56,8 @@ class Config:
             centre_timeout_s=_number(environ, "FIELDPOST_CENTRE_TIMEOUT_S", 10.0),
             relay_interval_s=_number(environ, "FIELDPOST_RELAY_INTERVAL_S", 1.0),
             retry_base_s=_number(environ, "FIELDPOST_RETRY_BASE_S", 2.0),
-            delivery_attempts=int(_number(environ, "FIELDPOST_DELIVERY_ATTEMPTS", 8)),
+            delivery_attempts=int(_number(environ, "FIELDPOST_DELIVERY_ATTEMPTS", 8, minimum=1)),
+            lease_s=_number(environ, "FIELDPOST_LEASE_S", 60.0),
             access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
             region=_region(environ.get("FIELDPOST_REGION") or "511402"),
             backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),

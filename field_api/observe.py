@@ -68,6 +68,11 @@ def name_request(request_id: str) -> None:
     structlog.contextvars.bind_contextvars(request_id=request_id)
 
 
+def request_id() -> str:
+    """The id that was put on the lines, to follow the work that is left for later; empty outside a request."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))[:64]
+
+
 def _begin() -> None:
     g.begun_s = time.perf_counter()
 

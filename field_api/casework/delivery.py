@@ -13,6 +13,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api import observe
 from field_api.auth.tables import Officer
 from field_api.casework import server
 from field_api.casework.models import Case, Evidence
@@ -20,12 +21,12 @@ from sync.engine.values import Operation
 from sync.service.home import Home
 from sync.service.workspace import Workspace, own_operation
 from sync.store import outbox
+from sync.store import records as shelf
 from sync.store.outbox import OutboxRow
 from sync.store.tables import RecordRow
 
 KIND = "deliver"
-LEASE_S = 120.0
-MAX_PAUSE_S = 3600.0
+UNFINISHED = "发送多次中断，请管理员查看 / Every attempt was cut short; a person should look"
 
 
 def may_be_ready(body: Mapping[str, Any]) -> bool:
@@ -61,6 +62,7 @@ def make_ready(session: Session, case: str, now: datetime) -> list[Operation]:
         version=version,
         now=now,
         payload=orjson.dumps(_parcel(session, row, pieces, version)).decode(),
+        request_id=observe.request_id(),
     )
     return [server.patch("case", case, {"delivery": "waiting"}, now)]
 
@@ -98,20 +100,45 @@ def _parcel(session: Session, case: Any, pieces: Sequence[Any], version: int) ->
     }
 
 
-def start(session: Session, home: Home, row: OutboxRow, now: datetime) -> None:
-    """Say on the case that it is being delivered, once. Writes: the case."""
-    _tell(session, home, row.subject, {"delivery": "delivering"}, now)
+def claim(
+    session: Session, home: Home, row: str, now: datetime, *, lease_s: float, pause_s: float, attempts: int
+) -> OutboxRow | None:
+    """Take a due delivery and say so on its case; None when it is not to be sent now. Writes: outbox, case.
+
+    Versions of one case go in their order and never two at once: what waits for an older one looks again
+    after `pause_s`. A row whose attempts all ended without a word (killed workers) is held for a person.
+    Locks: the case before the row, in the order in which a push locks them.
+    """
+    subject = session.scalar(sa.select(OutboxRow.subject).where(OutboxRow.id == row))
+    if subject is None:
+        return None
+    shelf.load(session, [subject])
+    if outbox.has_older_under_way(session, row, now):
+        outbox.postpone(session, row, now + timedelta(seconds=pause_s))
+        return None
+    claimed = outbox.claim(session, row, now, lease_s)
+    if claimed is None:
+        return None
+    if claimed.attempts > attempts:
+        failed(session, home, claimed, UNFINISHED, now, pause_s=pause_s, attempts=attempts)
+        return None
+    if session.scalar(sa.select(Case.delivery).where(Case.id == subject)) != "delivering":
+        _tell(session, home, subject, {"delivery": "delivering"}, now)
+    return claimed
 
 
 def delivered(session: Session, home: Home, row: OutboxRow, task_number: str, now: datetime) -> None:
     """Keep the centre's task number; it is true even of a version that was overtaken. Writes: outbox, case."""
-    current = outbox.settle(session, row.id, row.attempts, "done")
-    values = {"task_no": task_number, "centre_message": None}
-    _tell(session, home, row.subject, values | ({"delivery": "delivered"} if current else {}), now)
+    shelf.load(session, [row.subject])
+    values: dict[str, Any] = {"task_no": task_number}
+    if outbox.settle(session, row.id, row.attempts, "done"):
+        values |= {"delivery": "delivered", "centre_message": None}
+    _tell(session, home, row.subject, values, now)
 
 
 def refused(session: Session, home: Home, row: OutboxRow, words: str, now: datetime) -> None:
     """Give the case back to its unit with the centre's words. Writes: outbox, case."""
+    shelf.load(session, [row.subject])
     if not outbox.settle(session, row.id, row.attempts, "refused", reason=words):
         return
     values = {"delivery": "refused", "review": "returned", "centre_message": words[:2000]}
@@ -126,8 +153,9 @@ def failed(
     session: Session, home: Home, row: OutboxRow, reason: str, now: datetime, *, pause_s: float, attempts: int
 ) -> None:
     """Try again after a pause, or hold the row for a person after the last attempt. Writes: outbox, case."""
+    shelf.load(session, [row.subject])
     if row.attempts < attempts:
-        due = now + timedelta(seconds=min(pause_s, MAX_PAUSE_S))
+        due = now + timedelta(seconds=pause_s)
         outbox.settle(session, row.id, row.attempts, "waiting", reason=reason, due_at=due)
     elif outbox.settle(session, row.id, row.attempts, "held", reason=reason):
         _tell(session, home, row.subject, {"delivery": "held"}, now)
@@ -135,9 +163,12 @@ def failed(
 
 def send_again(session: Session, home: Home, row: str, now: datetime) -> bool:
     """A person lets a held delivery go once more. Writes: outbox, case."""
+    subject = session.scalar(sa.select(OutboxRow.subject).where(OutboxRow.id == row))
+    if subject is None:
+        return False
+    shelf.load(session, [subject])
     if not outbox.release(session, row, now):
         return False
-    subject = session.scalars(sa.select(OutboxRow.subject).where(OutboxRow.id == row)).one()
     _tell(session, home, subject, {"delivery": "waiting"}, now)
     return True
 

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api import observe
 from field_api.auth.signatures import signature_holds
 from field_api.auth.tables import Terminal
 from field_api.casework import server
@@ -81,7 +82,10 @@ def arrived(session: Session, home: Home, sha256: str, size: int, now: datetime)
         .where(Evidence.sha256 == sha256, Evidence.size == size, Evidence.bytes != "verified")
         .order_by(Evidence.id)
     ).all()
-    outbox.put(session, kind=DERIVE, key=f"{DERIVE}:{sha256}", subject=sha256, version=1, now=now)
+    request_id = observe.request_id()
+    outbox.put(
+        session, kind=DERIVE, key=f"{DERIVE}:{sha256}", subject=sha256, version=1, now=now, request_id=request_id
+    )
     operations = [server.patch("evidence", one, {"bytes": "verified"}, now) for one in waiting]
     Workspace(session, home, now).apply([own_operation(one) for one in operations])
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from sync.store.base import Base, Id, UtcDateTime
 from sync.store.ids import new_id
@@ -79,11 +79,11 @@ def put(
     )
 
 
-def due(session: Session, now: datetime, limit: int = 200) -> Sequence[Any]:
-    """(id, kind, attempts, request_id) of what is due: waiting rows, and running ones whose lease is over."""
+def due(session: Session, now: datetime, kinds: Sequence[str], limit: int = 200) -> Sequence[Any]:
+    """(id, kind, attempts, due_at, request_id) of what is due: waiting rows, and running ones past their lease."""
     query = (
-        sa.select(OutboxRow.id, OutboxRow.kind, OutboxRow.attempts, OutboxRow.request_id)
-        .where(OutboxRow.state.in_(("waiting", "running")), OutboxRow.due_at <= now)
+        sa.select(OutboxRow.id, OutboxRow.kind, OutboxRow.attempts, OutboxRow.due_at, OutboxRow.request_id)
+        .where(OutboxRow.state.in_(("waiting", "running")), OutboxRow.due_at <= now, OutboxRow.kind.in_(kinds))
         .order_by(OutboxRow.due_at)
         .limit(limit)
     )
@@ -91,14 +91,62 @@ def due(session: Session, now: datetime, limit: int = 200) -> Sequence[Any]:
 
 
 def claim(session: Session, row: str, now: datetime, lease_s: float) -> OutboxRow | None:
-    """Take a due row for `lease_s`; None when somebody else has it or it is no longer due. Writes: outbox."""
+    """Take a due row for `lease_s`; None when somebody else has it or it is no longer due. Writes: outbox.
+
+    What is given is a snapshot apart from the session: an attempt must end under its own number, not under
+    that of a later claim, which a refresh would bring.
+    """
     claimed = session.execute(
         sa.update(OutboxRow)
         .where(OutboxRow.id == row, OutboxRow.state.in_(("waiting", "running")), OutboxRow.due_at <= now)
         .values(state="running", attempts=OutboxRow.attempts + 1, due_at=now + timedelta(seconds=lease_s))
         .returning(OutboxRow.id)
     ).scalar_one_or_none()
-    return session.get(OutboxRow, row, populate_existing=True) if claimed else None
+    taken = session.get(OutboxRow, row, populate_existing=True) if claimed else None
+    if taken is not None:
+        session.expunge(taken)
+    return taken
+
+
+def renew(session: Session, row: str, attempt: int, until: datetime) -> bool:
+    """Lengthen an attempt's lease; False when the row has moved on, and the attempt must stop. Writes: outbox."""
+    renewed = session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.id == row, OutboxRow.state == "running", OutboxRow.attempts == attempt)
+        .values(due_at=until)
+        .returning(OutboxRow.id)
+    ).scalar_one_or_none()
+    return renewed is not None
+
+
+def let_go(session: Session, row: str, attempt: int) -> None:
+    """Say that the attempt that was under way when its row was cancelled is over. Writes: outbox."""
+    session.execute(
+        sa.update(OutboxRow)
+        .where(OutboxRow.id == row, OutboxRow.state == "cancelled", OutboxRow.attempts == attempt)
+        .values(due_at=OutboxRow.created_at)
+    )
+
+
+def has_older_under_way(session: Session, row: str, now: datetime) -> bool:
+    """Say whether an older version of the same thing is still to be done, or being done though cancelled."""
+    mine, older = aliased(OutboxRow), aliased(OutboxRow)
+    still_open = older.state.in_(("waiting", "running"))
+    in_flight = sa.and_(older.state == "cancelled", older.due_at > now)
+    query = (
+        sa.select(older.id)
+        .join(mine, sa.and_(mine.kind == older.kind, mine.subject == older.subject, older.version < mine.version))
+        .where(mine.id == row, sa.or_(still_open, in_flight))
+        .limit(1)
+    )
+    return session.scalar(query) is not None
+
+
+def postpone(session: Session, row: str, due_at: datetime) -> None:
+    """Look at a waiting row later; counts as no attempt. Writes: outbox."""
+    session.execute(
+        sa.update(OutboxRow).where(OutboxRow.id == row, OutboxRow.state == "waiting").values(due_at=due_at)
+    )
 
 
 def settle(
@@ -118,11 +166,15 @@ def settle(
 
 
 def cancel(session: Session, subject: str) -> None:
-    """Stop what is under way for a subject that has changed since. Writes: outbox."""
+    """Stop what is under way for a subject that has changed since. Writes: outbox.
+
+    An attempt that runs cannot be called back; its row keeps the end of its lease, and blocks until then.
+    """
+    in_flight = OutboxRow.state == "running"
     session.execute(
         sa.update(OutboxRow)
         .where(OutboxRow.subject == subject, OutboxRow.state.in_(("waiting", "running", "held")))
-        .values(state="cancelled")
+        .values(state="cancelled", due_at=sa.case((in_flight, OutboxRow.due_at), else_=OutboxRow.created_at))
     )
 
 
