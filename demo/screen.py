@@ -65,7 +65,7 @@ class Screen:
         self._bars.update(self._uploads[name], completed=sent, total=whole, visible=not done)
 
     def fail(self, zh: str, en: str, reason: str) -> None:
-        self._console.print(f"[bold red]演示停在 · the demo stopped at:[/bold red] {escape(f'{zh} · {en}')}", soft_wrap=True)
+        self._console.print(f"[bold red]演示停在 · stopped at:[/bold red] {escape(f'{zh} · {en}')}", soft_wrap=True)
         self._console.print(f"  {escape(reason)}", soft_wrap=True)
 
     def show(self, lines: list[tuple[str, str]]) -> None:

@@ -4,8 +4,9 @@ Revision 6dcea029497b, after nothing.
 """
 
 import sqlalchemy as sa
-import sync.store.base
 from alembic import op
+
+import sync.store.base
 
 revision = '6dcea029497b'
 down_revision = None
