@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.api import conflicts, later, reviews, service, sync, terminals, tokens
+from field_api.api import conflicts, documentation, later, reviews, service, sync, terminals, tokens
 
 
 def blueprints() -> list[Blueprint]:
@@ -17,4 +17,5 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         reviews.blueprint,
         later.blueprint,
+        documentation.blueprint,
     ]
