@@ -273,7 +273,9 @@ class Workspace:
 
     def _row(self, done: Done, seqs: Mapping[str, int]) -> dict[str, Any]:
         received, decision, operation = done.received, done.decision, done.received.operation
-        effective = bool(decision.changed)
+        # A create that sets nothing makes a record all the same; without its sequence no sum could tell.
+        created = operation.action == "create" and decision.outcome in (Outcome.APPLIED, Outcome.MERGED)
+        effective = created or bool(decision.changed)
         return {
             "id": operation.id,
             "store": operation.author.store,
