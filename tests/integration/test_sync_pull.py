@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-
-
 from field_api.auth import officers
-from tests.integration.field import OTHER_CATEGORY, Terminal, new_id, terminal
+from tests.integration.field import terminal
 from tests.integration.people import Bureau
 
 
