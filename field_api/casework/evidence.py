@@ -49,6 +49,8 @@ def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[s
         one.id: {
             "bytes": "verified" if _is_held(one.set, held) else "awaited",
             "authentic": _is_authentic(one.set, keys),
+            # The signature covers the place even where none was taken: it can't be filled in later.
+            "position": one.set.get("position"),
         }
         for one in creates
     }
