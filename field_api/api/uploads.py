@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 
 from flask import Blueprint, Response, request
 from werkzeug.http import http_date
@@ -23,8 +24,13 @@ from sync.store.ids import new_id
 
 PREFIX = "/api/v1/uploads"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
-_ANY_TIME = ("protocol_version", "not_found", "upload_gone", "digest_mismatch", "storage_full")
+_ANY_TIME = ("protocol_version", "unavailable", "not_found", "upload_gone", "digest_mismatch", "storage_full")
 _BYTES = ("upload_offset_wrong", "upload_busy", "upload_too_long", "checksum_mismatch", "body_damaged")
+# A line that hangs holds its thread until it breaks. These are fewer than a server process has (8), so that
+# however many hang, operations and sign-ins still pass.
+MAX_LINES = 5
+BUSY_S = 2
+_lines = BoundedSemaphore(MAX_LINES)
 blueprint = Blueprint("uploads", __name__, url_prefix=PREFIX)
 
 
@@ -170,13 +176,15 @@ def _append(upload: UploadState, offset: int) -> UploadState:
         if offset != upload.offset:
             raise OffsetConflict(upload.offset)
         return upload
-    reached = services().uploads.append(
-        upload,
-        offset,
-        request.stream,
-        length=request.content_length,
-        checksum=read_checksum(request.headers),
-    )
+    checksum = read_checksum(request.headers)
+    if not _lines.acquire(blocking=False):
+        raise Problem("unavailable", retry_after_s=BUSY_S)
+    try:
+        reached = services().uploads.append(
+            upload, offset, request.stream, length=request.content_length, checksum=checksum
+        )
+    finally:
+        _lines.release()
     return replace(upload, offset=reached)
 
 
