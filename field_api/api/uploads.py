@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 
 from flask import Blueprint, Response, request
 from werkzeug.http import http_date
@@ -23,8 +24,13 @@ from sync.store.ids import new_id
 
 PREFIX = "/api/v1/uploads"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
-_ANY_TIME = ("protocol_version", "not_found", "upload_gone", "digest_mismatch", "storage_full")
+_ANY_TIME = ("protocol_version", "unavailable", "not_found", "upload_gone", "digest_mismatch", "storage_full")
 _BYTES = ("upload_offset_wrong", "upload_busy", "upload_too_long", "checksum_mismatch", "body_damaged")
+# A line that hangs holds its thread until it breaks. These are fewer than a server process has (8), so that
+# however many hang, operations and sign-ins still pass.
+MAX_LINES = 5
+BUSY_S = 2
+_lines = BoundedSemaphore(MAX_LINES)
 blueprint = Blueprint("uploads", __name__, url_prefix=PREFIX)
 
 
@@ -81,10 +87,7 @@ def create(context: Context) -> Answer:
 @blueprint.route("/<upload>", methods=["HEAD"], provide_automatic_options=False)
 @endpoint("How far an upload is", mode="own", tag="uploads", problems=_ANY_TIME)
 def head(context: Context, upload: str) -> Answer:
-    with opening.told_as_problems():
-        found = _finish(context, _state(context, upload))
-    length = {"Upload-Defer-Length": "1"} if found.size is None else {"Upload-Length": str(found.size)}
-    return Answer(headers={**_progress(found), **length, "Cache-Control": "no-store"})
+    return _head(context, upload)
 
 
 @blueprint.route("/<upload>", methods=["PATCH"], provide_automatic_options=False)
@@ -92,6 +95,40 @@ def head(context: Context, upload: str) -> Answer:
     "Send the next bytes", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, *_BYTES)
 )
 def patch(context: Context, upload: str) -> Answer:
+    return _patch(context, upload)
+
+
+@blueprint.route("/<upload>", methods=["DELETE"], provide_automatic_options=False)
+@endpoint(
+    "End an upload", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, "upload_complete")
+)
+def delete(context: Context, upload: str) -> Answer:
+    return _delete(context, upload)
+
+
+@blueprint.route("/<upload>", methods=["POST"], provide_automatic_options=False)
+@endpoint(
+    "Any of these where a line lets only POST pass, named in X-HTTP-Method-Override",
+    mode="own",
+    status=204,
+    tag="uploads",
+    problems=(*_ANY_TIME, *_BYTES, "upload_complete", "method_not_allowed"),
+)
+def overridden(context: Context, upload: str) -> Answer:
+    view = _OVERRIDES.get(request.headers.get("X-HTTP-Method-Override", "").upper())
+    if view is None:
+        raise Problem("method_not_allowed")
+    return view(context, upload)
+
+
+def _head(context: Context, upload: str) -> Answer:
+    with opening.told_as_problems():
+        found = _finish(context, _state(context, upload))
+    length = {"Upload-Defer-Length": "1"} if found.size is None else {"Upload-Length": str(found.size)}
+    return Answer(headers={**_progress(found), **length, "Cache-Control": "no-store"})
+
+
+def _patch(context: Context, upload: str) -> Answer:
     if request.mimetype != CHUNK_TYPE:
         raise Problem("unsupported_media")
     offset = read_number(request.headers, "Upload-Offset")
@@ -103,11 +140,7 @@ def patch(context: Context, upload: str) -> Answer:
     return Answer(status=204, headers=_progress(found))
 
 
-@blueprint.route("/<upload>", methods=["DELETE"], provide_automatic_options=False)
-@endpoint(
-    "End an upload", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, "upload_complete")
-)
-def delete(context: Context, upload: str) -> Answer:
+def _delete(context: Context, upload: str) -> Answer:
     held, terminal = services(), opening.terminal_of(context.identity)
     with opening.told_as_problems():
         if _finish(context, _state(context, upload)).state == "complete":
@@ -115,6 +148,9 @@ def delete(context: Context, upload: str) -> Answer:
         if write(context.session, lambda: held.uploads.terminate(context.session, upload, terminal)):
             held.uploads.discard([upload])
     return Answer(status=204)
+
+
+_OVERRIDES = {"HEAD": _head, "PATCH": _patch, "DELETE": _delete}
 
 
 def _state(context: Context, upload: str) -> UploadState:
@@ -140,13 +176,15 @@ def _append(upload: UploadState, offset: int) -> UploadState:
         if offset != upload.offset:
             raise OffsetConflict(upload.offset)
         return upload
-    reached = services().uploads.append(
-        upload,
-        offset,
-        request.stream,
-        length=request.content_length,
-        checksum=read_checksum(request.headers),
-    )
+    checksum = read_checksum(request.headers)
+    if not _lines.acquire(blocking=False):
+        raise Problem("unavailable", retry_after_s=BUSY_S)
+    try:
+        reached = services().uploads.append(
+            upload, offset, request.stream, length=request.content_length, checksum=checksum
+        )
+    finally:
+        _lines.release()
     return replace(upload, offset=reached)
 
 
