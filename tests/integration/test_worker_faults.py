@@ -139,6 +139,28 @@ def test_worker_started_before_redis_waits_for_it(tmp_path: Path, centre: Centre
         post.wait_for(case, "delivered")
 
 
+def test_worker_that_loses_redis_under_a_job_ends_for_its_successor(tmp_path: Path, centre: CentreProcess) -> None:
+    """A worker whose Redis dies under a job ends with a failure, and the next one finishes; one effect."""
+    with (
+        own_valkey(tmp_path / "valkey") as server,
+        station(f"sqlite:///{tmp_path / 'db.sqlite3'}", tmp_path / "data", server.url, centre) as post,
+    ):
+        server.start()
+        centre.fault(path="cases", delay_s=2.0)
+        post.start("run", "relay")
+        case = post.finished()
+        wait_until(lambda: centre._ask("GET", "/faults")["faults"] == [], "the case on its way", PATIENCE_S)
+        server.kill()
+        program = post.programs.pop("run")
+        wait_until(lambda: not program.running(), "the worker's end", PATIENCE_S)
+        program.stop()
+        assert program._popen.returncode == 1
+        server.start()
+        post.start("run")
+        post.wait_for(case, "delivered")
+        assert len(post.received(case)["versions"]) == 1
+
+
 def test_killed_worker_gives_its_row_back(post: Station) -> None:
     """A worker killed while the centre thinks leaves the row to another after its lease; the centre counts one."""
     content = photo()
