@@ -106,7 +106,7 @@ def _clock(stage: Stage, facts: Facts) -> None:
 def _terminals(scenario: Scenario) -> None:
     for username in CARRIERS:
         handheld = scenario.handhelds[username]
-        expect(not handheld.call("queue"), f"{username} has nothing unsent")
+        expect(not scenario.unsent(username), f"{username} has nothing unsent")
         photos = handheld.call("photos")
         expect(set(photos) <= {"verified"}, f"{username} holds the server's receipt for every photo: {photos}")
         held: dict[str, list[Any]] = handheld.call("confirmed")

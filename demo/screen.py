@@ -46,10 +46,10 @@ class Screen:
         try:
             yield
         except BaseException:
-            self._console.print(f"[bold red]✗[/bold red] {escape(label)}")
+            self._console.print(f"[bold red]✗[/bold red] {escape(label)}", soft_wrap=True)
             raise
         took = time.monotonic() - begun
-        self._console.print(f"[bold green]✓[/bold green] {escape(label)} [dim]{took:.1f} s[/dim]")
+        self._console.print(f"[bold green]✓[/bold green] {escape(label)} [dim]{took:.1f} s[/dim]", soft_wrap=True)
         if self._whole is not None:
             self._bars.advance(self._whole)
 
@@ -65,8 +65,8 @@ class Screen:
         self._bars.update(self._uploads[name], completed=sent, total=whole, visible=not done)
 
     def fail(self, zh: str, en: str, reason: str) -> None:
-        self._console.print(f"[bold red]演示停在 · the demo stopped at:[/bold red] {escape(f'{zh} · {en}')}")
-        self._console.print(f"  {escape(reason)}")
+        self._console.print(f"[bold red]演示停在 · stopped at:[/bold red] {escape(f'{zh} · {en}')}", soft_wrap=True)
+        self._console.print(f"  {escape(reason)}", soft_wrap=True)
 
     def show(self, lines: list[tuple[str, str]]) -> None:
         """Print where to look."""

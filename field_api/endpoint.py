@@ -76,6 +76,8 @@ class Spec:
     status: int
     problems: tuple[str, ...]
     tag: str
+    many: bool = False
+    digest_required: bool = False
 
 
 def endpoint(
@@ -88,6 +90,7 @@ def endpoint(
     status: int = 200,
     problems: tuple[str, ...] = (),
     tag: str = "",
+    many: bool = False,
     digest_required: bool = False,
     receive_revoked: bool = False,
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
@@ -95,7 +98,7 @@ def endpoint(
 
     The view is called as `view(context, body?, **path)`; mode `own` means that it opens its transactions
     itself, by `transactions.write` and `.read` (streams must not hold one). With `receive_revoked` a revoked
-    terminal passes, marked as such in its identity.
+    terminal passes, marked as such in its identity. `many`: the answer is a list of what `dump` describes.
     """
     loader = load() if load else None
 
@@ -113,7 +116,8 @@ def endpoint(
             answer = result if isinstance(result, Answer) else Answer(result, status)
             return _respond(answer)
 
-        handle.spec = Spec(summary, caller, load, dump, status, problems, tag)  # type: ignore[attr-defined]
+        spec = Spec(summary, caller, load, dump, status, problems, tag, many, digest_required)
+        handle.spec = spec  # type: ignore[attr-defined]
         return handle
 
     return decorate

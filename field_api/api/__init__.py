@@ -6,6 +6,7 @@ from flask import Blueprint
 
 from field_api.api import (
     conflicts,
+    documentation,
     evidence,
     later,
     reviews,
@@ -29,4 +30,5 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         reviews.blueprint,
         later.blueprint,
+        documentation.blueprint,
     ]

@@ -10,7 +10,7 @@ from field_api.casework.scope import operations_in_scope
 from field_api.endpoint import Answer, Context, endpoint
 from field_api.extensions import services
 from field_api.problems import Problem
-from field_api.schemas.reviews import ConflictDump, ResolutionLoad
+from field_api.schemas.reviews import ConflictDump, QuarantinedDump, ResolutionLoad
 from sync.service import resolve
 from sync.service.resolve import Resolution
 
@@ -18,7 +18,14 @@ blueprint = Blueprint("conflicts", __name__, url_prefix="/api/v1")
 
 
 @blueprint.get("/conflicts")
-@endpoint("Conflicts, oldest first", caller="either", tag="review", dump=ConflictDump)
+@endpoint(
+    "Conflicts, oldest first",
+    caller="either",
+    tag="review",
+    dump=ConflictDump,
+    many=True,
+    problems=("invalid_field",),
+)
 def index(context: Context) -> Answer:
     state = request.args.get("state", "open")
     if state not in ("open", "resolved"):
@@ -60,7 +67,14 @@ def settle(context: Context, resolution: Resolution, conflict: str) -> Answer:
 
 
 @blueprint.get("/quarantine")
-@endpoint("Operations that could not be applied, kept whole", caller="either", tag="review")
+@endpoint(
+    "Operations that could not be applied, kept whole",
+    caller="either",
+    tag="review",
+    dump=QuarantinedDump,
+    many=True,
+    problems=("not_permitted",),
+)
 def quarantine(context: Context) -> Answer:
     identity = context.identity
     if not identity.supervises and "admin" not in identity.roles:

@@ -40,11 +40,11 @@ def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[s
     """The server's values for new evidence, by operation id."""
     digests = {text for one in creates if isinstance(text := one.set.get("sha256"), str)}
     lock_digests(session, digests)
-    stored = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))
-    held = dict(session.execute(stored).all())
+    sizes = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))
+    held = {row.sha256: row.size for row in session.execute(sizes)}
     terminals = {text for one in creates if isinstance(text := one.set.get("terminal"), str)}
-    enrolled = sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))
-    keys = dict(session.execute(enrolled).all())
+    public = sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))
+    keys = {row.id: row.public_key for row in session.execute(public)}
     return {
         one.id: {
             "bytes": "verified" if _is_held(one.set, held) else "awaited",

@@ -61,3 +61,17 @@ class ConflictDump(Schema):
     at = fields.Dict(required=True)
     state = fields.String(required=True)
     resolution = fields.Dict(allow_none=True)
+
+
+class QuarantinedDump(Schema):
+    """An operation that could not be applied, kept whole for a person."""
+
+    id = fields.String(required=True)
+    type = fields.String(required=True)
+    record = fields.String(required=True)
+    action = fields.String(required=True)
+    officer = fields.String(required=True)
+    terminal = fields.String(required=True, allow_none=True)
+    received_at = fields.String(required=True)
+    payload = fields.Raw(required=True, allow_none=True)
+    problem = fields.Dict(required=True, allow_none=True)

@@ -26,6 +26,17 @@ class ClockLoad(Schema):
     hlc = Text(64)
 
 
+class Operations(fields.Field[list[Any]]):
+    """The operations as they came. A field for each of what may be millions would take minutes."""
+
+    default_error_messages = {"invalid": "Not a valid list."}  # noqa: RUF012 - marshmallow's own
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        return value
+
+
 class PushLoad(Schema):
     """A batch. Unknown parts of the envelope are ignored: a newer terminal is never refused for them."""
 
@@ -40,7 +51,10 @@ class PushLoad(Schema):
     clock = fields.Nested(ClockLoad, required=True)
     health = fields.Dict(allow_none=True, load_default=None)
     control_done = fields.List(Text(64), load_default=list, validate=validate.Length(max=100))
-    operations = fields.List(fields.Raw(allow_none=True), required=True)
+    operations = Operations(
+        required=True,
+        metadata={"type": "array", "maxItems": 500, "items": {"$ref": "#/components/schemas/Operation"}},
+    )
 
     @post_load
     def make(self, values: dict[str, Any], **_options: Any) -> Batch:
@@ -61,11 +75,14 @@ def _bounded(health: dict[str, Any] | None) -> dict[str, Any] | None:
     """Keep of a terminal's health what we show, and nothing long."""
     if health is None:
         return None
-    return {
-        name: value
-        for name in _HEALTH
-        if isinstance(value := health.get(name), int | str) and len(str(value)) <= 40
-    }
+    return {name: value for name in _HEALTH if _is_brief(value := health.get(name))}
+
+
+def _is_brief(value: Any) -> bool:
+    """Say whether it is a small number, or a short text that can be stored: no lone surrogate, no NUL."""
+    if isinstance(value, str):
+        return len(value) <= 40 and value.isprintable()
+    return isinstance(value, int) and abs(value) < 2**53
 
 
 class ConflictBrief(Schema):

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from field_api.casework.founding import found
 from field_api.config import Config
-from tests.integration.people import Bureau, running
+from field_api.extensions import db, services
+from field_api.transactions import write
+from tests.integration.people import Bureau, now, running
 
 
 @pytest.fixture
@@ -20,8 +23,12 @@ def config(database_url: str, tmp_path: Path) -> Config:
 
 @pytest.fixture
 def app(config: Config) -> Iterator[Flask]:
-    """A whole application on an empty database of this test's own."""
+    """A whole application on a new database of this test's own, founded as an installation founds it."""
     with running(config) as flask_app:
+        with flask_app.app_context():
+            session = db.session()
+            write(session, lambda: found(session, services().home, now()))
+            db.session.remove()
         yield flask_app
 
 

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from field_api.app import create_app
 from field_api.auth import console, officers, passwords, terminals
+from field_api.casework import founding
 from field_api.config import Config
 from field_api.extensions import db
 from field_api.transactions import write
@@ -142,6 +143,8 @@ class Bureau:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
+        home = app.extensions["fieldpost"].home
+        self.change(lambda session: founding.found(session, home, now()))
         self.change(lambda session: officers.add_unit(session, UNIT, "演示一中队"))
 
     def change(self, work: Callable[[Session], T]) -> T:

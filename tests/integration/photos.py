@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import rfc8785
 from flask import Flask
+from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from field_api.casework.founding import found
@@ -46,6 +47,14 @@ def checksum(content: bytes, algorithm: str = "sha256") -> str:
 
 def metadata(**values: str) -> str:
     return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
+
+
+def view(client: FlaskClient, photo: Photo, kind: str, **options: Any) -> TestResponse:
+    """Ask for a picture or the receipt, and take all of it."""
+    answer = client.get(f"/api/v1/evidence/{photo.evidence}/{kind}", **options)
+    answer.get_data()
+    answer.close()
+    return answer
 
 
 @dataclass
@@ -157,7 +166,8 @@ class Camera:
         return path
 
     def view(self, photo: Photo, kind: str) -> TestResponse:
-        return self.client.get(f"/api/v1/evidence/{photo.evidence}/{kind}", headers=self.handheld.bearer)
+        """Ask for a picture or the receipt, and take all of it."""
+        return view(self.client, photo, kind, headers=self.handheld.bearer)
 
     def bytes_of(self, photo: Photo) -> str:
         """What a pull says of a photo's bytes."""

@@ -1,6 +1,6 @@
 """the first schema.
 
-Revision 2a7e9a990196, after nothing.
+Revision 6dcea029497b, after nothing.
 """
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ from alembic import op
 
 import sync.store.base
 
-revision = '2a7e9a990196'
+revision = '6dcea029497b'
 down_revision = None
 branch_labels = None
 depends_on = None

@@ -1,0 +1,196 @@
+"""Examples for the API page; a test loads and dumps each through the schema that serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_TERMINAL = "0192f0c1-7a10-7c3e-9d2b-5f1e2a3b4c5d"
+_OFFICER = "0192f0c1-8b20-7d4f-8e3c-6a2f3b4c5d6e"
+_CASE = "0192f0c2-1c30-7e50-9f4d-7b3a4c5d6e7f"
+_STORE = "0192f0c2-2d40-7f61-8a5e-8c4b5d6e7f80"
+_BATCH = "0192f0c2-3e50-7a72-9b6f-9d5c6e7f8091"
+_OPERATION = "0192f0c2-4f60-7b83-8c70-ae6d7f8091a2"
+_EDIT = "0192f0c2-5a70-7c94-9d81-bf7e8091a2b3"
+_CONFLICT = "0192f0c2-6b80-7da5-8e92-c08f91a2b3c4"
+_INCIDENT = "0192f0c2-7c90-7eb6-9fa3-d190a2b3c4d5"
+_SIGNATURE = "A" * 86
+
+PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
+    "GET /conflicts": [
+        {
+            "name": "state",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": ["open", "resolved"], "default": "open"},
+        }
+    ],
+    "GET /docs": [
+        {
+            "name": "lang",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": ["zh", "en"]},
+        }
+    ],
+}
+
+EXAMPLES: Mapping[str, Mapping[str, Any]] = {
+    "POST /terminals": {
+        "request": {
+            "enrolment_code": "K7Q2-M4XD-9HTB",
+            "public_key": "A" * 43,
+            "model": "演示机",
+            "app_version": "1.0.0",
+            "signature": _SIGNATURE,
+        },
+        "answer": {"terminal_id": _TERMINAL, "terminal_no": "t7", "server_keys": {"keys": []}},
+    },
+    "POST /tokens/challenges": {
+        "request": {"terminal_id": _TERMINAL},
+        "answer": {"nonce": "c29tZS1ub25jZQ", "expires_at": "2026-11-22T02:01:00.000Z"},
+    },
+    "POST /tokens": {
+        "request": {
+            "grant": "password",
+            "username": "demo01",
+            "password": "correct horse 2026",
+            "terminal_id": _TERMINAL,
+            "nonce": "c29tZS1ub25jZQ",
+            "signature": _SIGNATURE,
+        },
+        "answer": {
+            "access_token": "AZLwwXoQ",
+            "expires_in": 900,
+            "refresh_token": "AZLwwYsg",
+            "offline_until": "2026-11-29T02:00:00.000Z",
+            "officer": {"id": _OFFICER, "name": "演示队员", "roles": ["officer"], "unit": "u1"},
+        },
+    },
+    "GET /sync/hello": {
+        "answer": {
+            "protocol": 1,
+            "server_time": "2026-11-22T02:00:00.000+00:00",
+            "server_hlc": "01932f0a1b2c-0003-s",
+            "epoch": _STORE,
+            "schema": {"current": 1, "oldest": 1},
+            "limits": {"operations": 500, "bytes": 8388608},
+            "safe_before": None,
+            "backoff_ms": 0,
+            "control": {},
+        }
+    },
+    "POST /sync/push": {
+        "request": {
+            "protocol": 1,
+            "schema": 1,
+            "app": "1.0.0",
+            "batch": _BATCH,
+            "store": _STORE,
+            "clock": {
+                "wall": "2026-11-22T10:00:00.120+08:00",
+                "monotonic_ms": 884211,
+                "boot": "b9",
+                "hlc": "01932f0a1b2c-0003-t7",
+            },
+            "health": {"pending": 2, "storage_free_bytes": 812345678},
+            "operations": [
+                {
+                    "id": _OPERATION,
+                    "number": 412,
+                    "action": "create",
+                    "type": "case",
+                    "record": _CASE,
+                    "set": {"incident": _INCIDENT, "category": "0201", "description": "占道经营"},
+                    "at": "2026-11-22T09:58:00+08:00",
+                    "hlc": "01932f0a1b2c-0001-t7",
+                    "boot": "b9",
+                    "monotonic_ms": 771200,
+                },
+                {
+                    "id": _EDIT,
+                    "number": 413,
+                    "action": "patch",
+                    "type": "case",
+                    "record": _CASE,
+                    "base": 3,
+                    "set": {"amount_fen": "100"},
+                    "at": "2026-11-22T09:59:00+08:00",
+                },
+            ],
+        },
+        "answer": {
+            "batch": _BATCH,
+            "server_hlc": "01932f0a1b2c-0004-s",
+            "highest_number": 413,
+            "missing_numbers": [[407, 409]],
+            "backoff_ms": 0,
+            "receipt": "eyJhbGciOiJFZERTQSJ9.e30.c2ln",
+            "control": {},
+            "results": [
+                {"id": _OPERATION, "outcome": "applied", "version": 1},
+                {
+                    "id": _EDIT,
+                    "outcome": "quarantined",
+                    "problem": {
+                        "code": "invalid_field",
+                        "errors": [
+                            {
+                                "pointer": "/set/amount_fen",
+                                "code": "not_integer",
+                                "message": "应为整数 · must be an integer",
+                            }
+                        ],
+                    },
+                },
+            ],
+        },
+    },
+    "POST /sync/pull": {
+        "request": {"cursor": None, "limit": 1000, "lanes": ["reference", "records"]},
+        "answer": {
+            "changes": [
+                {
+                    "action": "put",
+                    "type": "case",
+                    "record": _CASE,
+                    "version": 5,
+                    "body": {"category": "0201", "status": "registered"},
+                    "masked": ["case.party.id_no"],
+                },
+                {"action": "void", "type": "case", "record": _INCIDENT, "version": 7, "reason": "重复登记"},
+            ],
+            "settled": [],
+            "cursor": "b3BhcXVl",
+            "more": False,
+            "checkpoint": {"count": 1043, "sum": "9f3c5a7d11223344"},
+            "control": {},
+        },
+    },
+    "POST /conflicts/{conflict}/resolution": {
+        "request": {"id": _EDIT, "keep": "theirs", "reason": "现场核实"},
+        "answer": {
+            "id": _CONFLICT,
+            "type": "case",
+            "record": _CASE,
+            "field": "amount_fen",
+            "class": "manual",
+            "base": 10000,
+            "mine": 20000,
+            "theirs": 15000,
+            "kept": "server",
+            "by": {"mine": _OFFICER, "theirs": _OFFICER},
+            "at": {"mine": "2026-11-22T09:59:00+08:00", "theirs": "2026-11-22T09:57:00+08:00"},
+            "state": "resolved",
+            "resolution": {"keep": "theirs", "reason": "现场核实"},
+        },
+    },
+    "POST /evidence/{evidence}/reviews": {
+        "request": {"id": _EDIT, "verdict": "returned", "reason": "车牌看不清"},
+        "answer": {"id": _EDIT, "outcome": "applied", "version": 4},
+    },
+    "POST /cases/{case}/reviews": {
+        "request": {"id": _EDIT, "verdict": "passed"},
+        "answer": {"id": _EDIT, "outcome": "applied", "version": 9},
+    },
+}

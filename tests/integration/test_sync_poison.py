@@ -1,0 +1,149 @@
+"""What a broken or hostile operation can do to its neighbours: nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.integration.field import CATEGORY, Terminal, instant, new_id, terminal
+from tests.integration.people import Bureau
+
+BROKEN: list[dict[str, Any]] = [
+    {"action": []},
+    {"action": {}},
+    {"action": "erase"},
+    {"base": {"operation": [1]}},
+    {"base": {"operation": {}}},
+    {"base": {}},
+    {"base": 2**31},
+    {"base": 2**52},
+    {"base": 2**80},
+    {"base": -1},
+    {"base": True},
+    {"type": {}},
+    {"type": "x" * 65},
+    {"type": "no_such_type"},
+    {"record": 7},
+    {"record": "x" * 36},
+    {"number": 2**60},
+    {"number": -1},
+    {"at": 5},
+    {"at": "2026-13-40T10:00:00Z"},
+    {"at": "2026-11-22T10:00:00"},
+    {"hlc": []},
+    {"hlc": "tomorrow"},
+    {"set": None},
+    {"set": []},
+    {"set": {"category": CATEGORY, "description": "\0"}},
+    {"set": {"category": CATEGORY, "description": "\ud800"}},
+    {"set": {"category": CATEGORY, "a\0": 1}},
+    {"set": {"category": CATEGORY, "description": "x" * 1_000_000}},
+    {"set": {"category": CATEGORY, "amount_fen": 2**70}},
+    {"set": {"category": CATEGORY, "amount_fen": 1e308}},
+    {"set": {"category": CATEGORY, "incident": "x" * 36}},
+    {"set": {"category": CATEGORY, "incident": []}},
+    {"was": []},
+    {"officer": {}},
+    {"id": None},
+    {"id": 5},
+    {"id": "UPPER"},
+]
+
+
+def test_a_broken_operation_is_quarantined_whole_and_its_neighbours_are_applied(bureau: Bureau) -> None:
+    """Whatever one operation holds, the answer is 200, it alone is quarantined, and the same answer comes again."""
+    own = terminal(bureau, "zhang")
+    for broken in BROKEN:
+        _check_broken(own, broken)
+
+
+def _check_broken(own: Terminal, broken: dict[str, Any]) -> None:
+    before, after = own.create("case"), own.create("case")
+    bad = own.create("case") | broken
+    envelope = {"protocol": 1, "schema": 1, "batch": new_id(), "store": own.store, "clock": {"wall": instant()}}
+    body = json.dumps({**envelope, "operations": [before, bad, after]}).encode()
+    first = own.post_raw(body)
+    assert first.status_code == 200, (str(broken)[:80], first.text)
+    assert [one["outcome"] for one in first.json["results"]] == ["applied", "quarantined", "applied"], str(broken)[:80]
+    assert first.json["results"][1]["problem"]["code"]
+    again = own.post_raw(body)
+    assert again.json["results"][1] == first.json["results"][1]
+    got = {change["record"] for change in own.pull(lanes=["records"])}
+    assert got == {before["record"], after["record"]}
+
+
+def test_what_is_no_operation_at_all_is_kept_and_named(bureau: Bureau) -> None:
+    """Something without an id gets a result of its own and spoils nothing."""
+    own = terminal(bureau, "zhang")
+    results = own.send(None, 5, "x", [], [[]], {}, True, own.create("case"))
+    assert [one["outcome"] for one in results] == ["quarantined"] * 7 + ["applied"]
+    assert {one["problem"]["code"] for one in results[:7]} == {"invalid_field"}
+
+
+def test_what_the_database_refuses_suffers_alone(bureau: Bureau) -> None:
+    """A constraint that only the database knows quarantines its own operation, in the middle of a batch."""
+    own = terminal(bureau, "zhang", "officer", "supervisor")
+    incident, case = own.create("incident"), own.create("case")
+    wrong = [
+        own.photo(incident["record"], own.officer),
+        own.create("case", incident=case["record"]),
+        own.create("task", title="x", for_unit="no_such_unit"),
+    ]
+    last = own.create("case")
+    results = own.send(incident, case, *wrong, last)
+    assert [one["outcome"] for one in results] == ["applied"] * 2 + ["quarantined"] * 3 + ["applied"]
+    assert {one["problem"]["code"] for one in results[2:5]} == {"invalid_field"}
+    own.pull()
+    assert {incident["record"], case["record"], last["record"]} <= own.held.keys()
+    assert not {one["record"] for one in wrong} & own.held.keys()
+
+
+def test_what_is_not_there_yet_is_quarantined_by_name(bureau: Bureau) -> None:
+    """Nothing pretends: an operation that needs a missing feature changes nothing and says which."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case")
+    own.done(case)
+    patch = own.patch("case", case["record"], 1, description="x")
+    missing = [{"action": "void", "reason": "x"}, {"action": "discard"}, {"group": {"id": new_id(), "size": 1}}]
+    results = own.send(*(patch | {"id": new_id()} | change for change in missing))
+    assert {(one["outcome"], one["problem"]["code"]) for one in results} == {("quarantined", "not_implemented")}
+    own.pull()
+    assert own.version(case["record"]) == 1
+
+
+def test_what_would_park_is_quarantined_by_name(bureau: Bureau) -> None:
+    """A base that is not there yet, and a parent that is not, change nothing."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case")
+    own.done(case)
+    results = own.send(
+        own.patch("case", case["record"], 9, description="x"),
+        own.patch("case", case["record"], {"operation": new_id()}, description="x"),
+        own.photo(new_id(), own.officer),
+    )
+    assert {(one["outcome"], one["problem"]["code"]) for one in results} == {("quarantined", "not_implemented")}
+    own.pull()
+    assert own.version(case["record"]) == 1
+
+
+def test_an_author_other_than_the_one_signed_in_is_not_pretended(bureau: Bureau) -> None:
+    """An operation that names another author is never booked under the one signed in."""
+    own = terminal(bureau, "zhang")
+    [other] = own.send(own.create("case") | {"officer": bureau.officer("wang")})
+    assert (other["outcome"], other["problem"]["code"]) == ("quarantined", "not_implemented")
+    [same] = own.send(own.create("case") | {"officer": own.officer})
+    assert same["outcome"] == "applied"
+
+
+def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
+    """501 not_implemented, by the promised path and method."""
+    own = terminal(bureau, "zhang", "supervisor")
+    calls = [
+        "/sync/repair", "/sync/import", f"/quarantine/{new_id()}/replay", f"/quarantine/{new_id()}/dismissal",
+        "/number-blocks", f"/number-blocks/{new_id()}/return", "/centre/events",
+    ]  # fmt: skip
+    answers = [own.handheld.client.post(f"/api/v1{path}", json={}, headers=own.handheld.bearer) for path in calls]
+    answers.append(own.handheld.client.get(f"/api/v1/cases/{new_id()}/bundle", headers=own.handheld.bearer))
+    streamed = {**own.handheld.bearer, "Accept": "application/x-ndjson"}
+    answers.append(own.handheld.client.post("/api/v1/sync/pull", json={"cursor": None}, headers=streamed))
+    assert {(one.status_code, one.json["code"]) for one in answers} == {(501, "not_implemented")}
