@@ -20,6 +20,8 @@ from field_api.auth.keys import Keys
 from field_api.casework import reference
 from field_api.casework.bureau import Bureau
 from field_api.config import Config
+from field_api.console import blueprints as console_blueprints
+from field_api.console.page import is_for_people, problem_response
 from field_api.extensions import Services, db
 from field_api.metrics import Metrics
 from field_api.problems import Problem, document
@@ -57,7 +59,7 @@ def create_app(config: Config) -> Flask:
     app.before_request(_name_request)
     app.after_request(_finish)
     app.register_error_handler(Exception, _to_problem)
-    for blueprint in blueprints():
+    for blueprint in (*blueprints(), *console_blueprints()):
         app.register_blueprint(blueprint)
     return app
 
@@ -95,11 +97,14 @@ def _to_problem(error: Exception) -> Response:
     if not isinstance(error, Problem | HTTPException):
         # The log has the stack; the caller gets the request id that finds it.
         logging.getLogger("fieldpost").error("request failed", exc_info=error)
-    response = Response(
-        orjson.dumps(document(problem, language(), request_id)),
-        status=problem.kind.status,
-        content_type="application/problem+json",
-    )
+    if is_for_people():
+        response = problem_response(problem, request_id)
+    else:
+        response = Response(
+            orjson.dumps(document(problem, language(), request_id)),
+            status=problem.kind.status,
+            content_type="application/problem+json",
+        )
     response.headers.update(problem.headers)
     if problem.retry_after_s is not None:
         response.headers["Retry-After"] = str(problem.retry_after_s)

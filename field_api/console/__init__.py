@@ -1,0 +1,20 @@
+"""The supervisor's pages, made on the server: they work without JavaScript, and by keyboard with it."""
+
+from __future__ import annotations
+
+from flask import Blueprint
+
+from field_api.console import cases, conflicts, delivery, pictures, problem_pages, quarantine, sign_in
+
+
+def blueprints() -> list[Blueprint]:
+    """Every blueprint of the console."""
+    return [
+        sign_in.blueprint,
+        cases.blueprint,
+        pictures.blueprint,
+        conflicts.blueprint,
+        delivery.blueprint,
+        quarantine.blueprint,
+        problem_pages.blueprint,
+    ]
