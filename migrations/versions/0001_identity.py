@@ -15,6 +15,28 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_sign_in_attempts()
+    _create_spent_challenge()
+    _create_terminal()
+    _create_unit()
+    _create_invitation()
+    _create_officer()
+    _create_console_session()
+    _create_token_family()
+
+
+def downgrade() -> None:
+    _drop_token_family()
+    _drop_console_session()
+    _drop_officer()
+    _drop_invitation()
+    _drop_unit()
+    _drop_terminal()
+    _drop_spent_challenge()
+    _drop_sign_in_attempts()
+
+
+def _create_sign_in_attempts() -> None:
     op.create_table('sign_in_attempts',
     sa.Column('subject', sa.String(length=64), nullable=False),
     sa.Column('count', sa.Integer(), nullable=False),
@@ -23,6 +45,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('sign_in_attempts', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sign_in_attempts_window_ends_at'), ['window_ends_at'], unique=False)
+
+
+def _create_spent_challenge() -> None:
     op.create_table('spent_challenge',
     sa.Column('nonce_digest', sa.String(length=64), nullable=False),
     sa.Column('expires_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
@@ -30,6 +55,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('spent_challenge', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_spent_challenge_expires_at'), ['expires_at'], unique=False)
+
+
+def _create_terminal() -> None:
     op.create_table('terminal',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('number', sa.Integer(), nullable=False),
@@ -45,11 +73,17 @@ def upgrade() -> None:
     sa.UniqueConstraint('public_key', name=op.f('uq_terminal_public_key')),
     sa.UniqueConstraint('terminal_no', name=op.f('uq_terminal_terminal_no'))
     )
+
+
+def _create_unit() -> None:
     op.create_table('unit',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('name', sa.String(length=100), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_unit'))
     )
+
+
+def _create_invitation() -> None:
     op.create_table('invitation',
     sa.Column('code_digest', sa.String(length=64), nullable=False),
     sa.Column('created_by', sa.String(length=64), nullable=False),
@@ -61,6 +95,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('invitation', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_invitation_terminal'), ['terminal'], unique=False)
+
+
+def _create_officer() -> None:
     op.create_table('officer',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('username', sa.String(length=64), nullable=False),
@@ -78,6 +115,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('officer', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_officer_unit'), ['unit'], unique=False)
+
+
+def _create_console_session() -> None:
     op.create_table('console_session',
     sa.Column('token_digest', sa.String(length=64), nullable=False),
     sa.Column('officer', sync.store.base.Id(length=36), nullable=False),
@@ -89,6 +129,9 @@ def upgrade() -> None:
     with op.batch_alter_table('console_session', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_console_session_expires_at'), ['expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_console_session_officer'), ['officer'], unique=False)
+
+
+def _create_token_family() -> None:
     op.create_table('token_family',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('terminal', sync.store.base.Id(length=36), nullable=False),
@@ -111,26 +154,47 @@ def upgrade() -> None:
         batch_op.create_index('ix_token_family_terminal_officer', ['terminal', 'officer'], unique=False)
 
 
-def downgrade() -> None:
+def _drop_token_family() -> None:
     with op.batch_alter_table('token_family', schema=None) as batch_op:
         batch_op.drop_index('ix_token_family_terminal_officer')
         batch_op.drop_index('ix_token_family_officer')
     op.drop_table('token_family')
+
+
+def _drop_console_session() -> None:
     with op.batch_alter_table('console_session', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_console_session_officer'))
         batch_op.drop_index(batch_op.f('ix_console_session_expires_at'))
     op.drop_table('console_session')
+
+
+def _drop_officer() -> None:
     with op.batch_alter_table('officer', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_officer_unit'))
     op.drop_table('officer')
+
+
+def _drop_invitation() -> None:
     with op.batch_alter_table('invitation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_invitation_terminal'))
     op.drop_table('invitation')
+
+
+def _drop_unit() -> None:
     op.drop_table('unit')
+
+
+def _drop_terminal() -> None:
     op.drop_table('terminal')
+
+
+def _drop_spent_challenge() -> None:
     with op.batch_alter_table('spent_challenge', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_spent_challenge_expires_at'))
     op.drop_table('spent_challenge')
+
+
+def _drop_sign_in_attempts() -> None:
     with op.batch_alter_table('sign_in_attempts', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sign_in_attempts_window_ends_at'))
     op.drop_table('sign_in_attempts')

@@ -15,6 +15,28 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_outbox()
+    _create_sync_operation()
+    _create_sync_record()
+    _create_sync_sequence()
+    _create_sync_store()
+    _create_sync_audience()
+    _create_sync_conflict()
+    _create_sync_receipt()
+
+
+def downgrade() -> None:
+    _drop_sync_receipt()
+    _drop_sync_conflict()
+    _drop_sync_audience()
+    _drop_sync_store()
+    _drop_sync_sequence()
+    _drop_sync_record()
+    _drop_sync_operation()
+    _drop_outbox()
+
+
+def _create_outbox() -> None:
     op.create_table('outbox',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('kind', sa.String(length=16), nullable=False),
@@ -35,6 +57,9 @@ def upgrade() -> None:
     with op.batch_alter_table('outbox', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_outbox_state_due_at'), ['state', 'due_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_outbox_subject'), ['subject'], unique=False)
+
+
+def _create_sync_operation() -> None:
     op.create_table('sync_operation',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('store', sa.String(length=64), nullable=False),
@@ -62,6 +87,9 @@ def upgrade() -> None:
         batch_op.create_index('ix_sync_operation_open', ['outcome'], unique=False, sqlite_where=sa.text("outcome IN ('quarantined', 'parked')"), postgresql_where=sa.text("outcome IN ('quarantined', 'parked')"))
         batch_op.create_index(batch_op.f('ix_sync_operation_record_version'), ['record', 'version'], unique=False)
         batch_op.create_index(batch_op.f('ix_sync_operation_store_number'), ['store', 'number'], unique=False)
+
+
+def _create_sync_record() -> None:
     op.create_table('sync_record',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('type', sa.String(length=32), nullable=False),
@@ -77,6 +105,9 @@ def upgrade() -> None:
     with op.batch_alter_table('sync_record', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sync_record_family'), ['family'], unique=False)
         batch_op.create_index(batch_op.f('ix_sync_record_type_seq'), ['type', 'seq'], unique=False)
+
+
+def _create_sync_sequence() -> None:
     op.create_table('sync_sequence',
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('value', sa.BigInteger(), nullable=False),
@@ -86,6 +117,9 @@ def upgrade() -> None:
     sa.CheckConstraint('id = 1', name=op.f('ck_sync_sequence_one_row')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sync_sequence'))
     )
+
+
+def _create_sync_store() -> None:
     op.create_table('sync_store',
     sa.Column('id', sa.String(length=64), nullable=False),
     sa.Column('terminal', sync.store.base.Id(length=36), nullable=False),
@@ -99,6 +133,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('sync_store', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sync_store_terminal'), ['terminal'], unique=False)
+
+
+def _create_sync_audience() -> None:
     op.create_table('sync_audience',
     sa.Column('scope', sa.String(length=64), nullable=False),
     sa.Column('record', sync.store.base.Id(length=36), nullable=False),
@@ -112,6 +149,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_sync_audience_family'), ['family'], unique=False)
         batch_op.create_index(batch_op.f('ix_sync_audience_record'), ['record'], unique=False)
         batch_op.create_index(batch_op.f('ix_sync_audience_scope_seq'), ['scope', 'seq'], unique=False)
+
+
+def _create_sync_conflict() -> None:
     op.create_table('sync_conflict',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('operation', sa.String(length=64), nullable=False),
@@ -141,6 +181,9 @@ def upgrade() -> None:
     with op.batch_alter_table('sync_conflict', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sync_conflict_record'), ['record'], unique=False)
         batch_op.create_index(batch_op.f('ix_sync_conflict_state_family'), ['state', 'family'], unique=False)
+
+
+def _create_sync_receipt() -> None:
     op.create_table('sync_receipt',
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('store', sa.String(length=64), nullable=False),
@@ -154,32 +197,53 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_sync_receipt_store_batch'), ['store', 'batch'], unique=False)
 
 
-def downgrade() -> None:
+def _drop_sync_receipt() -> None:
     with op.batch_alter_table('sync_receipt', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sync_receipt_store_batch'))
     op.drop_table('sync_receipt')
+
+
+def _drop_sync_conflict() -> None:
     with op.batch_alter_table('sync_conflict', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sync_conflict_state_family'))
         batch_op.drop_index(batch_op.f('ix_sync_conflict_record'))
     op.drop_table('sync_conflict')
+
+
+def _drop_sync_audience() -> None:
     with op.batch_alter_table('sync_audience', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sync_audience_scope_seq'))
         batch_op.drop_index(batch_op.f('ix_sync_audience_record'))
         batch_op.drop_index(batch_op.f('ix_sync_audience_family'))
     op.drop_table('sync_audience')
+
+
+def _drop_sync_store() -> None:
     with op.batch_alter_table('sync_store', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sync_store_terminal'))
     op.drop_table('sync_store')
+
+
+def _drop_sync_sequence() -> None:
     op.drop_table('sync_sequence')
+
+
+def _drop_sync_record() -> None:
     with op.batch_alter_table('sync_record', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sync_record_type_seq'))
         batch_op.drop_index(batch_op.f('ix_sync_record_family'))
     op.drop_table('sync_record')
+
+
+def _drop_sync_operation() -> None:
     with op.batch_alter_table('sync_operation', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_sync_operation_store_number'))
         batch_op.drop_index(batch_op.f('ix_sync_operation_record_version'))
         batch_op.drop_index('ix_sync_operation_open', sqlite_where=sa.text("outcome IN ('quarantined', 'parked')"), postgresql_where=sa.text("outcome IN ('quarantined', 'parked')"))
     op.drop_table('sync_operation')
+
+
+def _drop_outbox() -> None:
     with op.batch_alter_table('outbox', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_outbox_subject'))
         batch_op.drop_index(batch_op.f('ix_outbox_state_due_at'))

@@ -15,6 +15,30 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_category()
+    _create_counter()
+    _create_permit()
+    _create_grid()
+    _create_incident()
+    _create_task()
+    _create_case()
+    _create_vehicle_check()
+    _create_evidence()
+
+
+def downgrade() -> None:
+    _drop_evidence()
+    _drop_vehicle_check()
+    _drop_case()
+    _drop_task()
+    _drop_incident()
+    _drop_grid()
+    _drop_permit()
+    _drop_counter()
+    _drop_category()
+
+
+def _create_category() -> None:
     op.create_table('category',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -26,11 +50,17 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_category')),
     sa.UniqueConstraint('code', name=op.f('uq_category_code'))
     )
+
+
+def _create_counter() -> None:
     op.create_table('counter',
     sa.Column('name', sa.String(length=40), nullable=False),
     sa.Column('value', sa.BigInteger(), nullable=False),
     sa.PrimaryKeyConstraint('name', name=op.f('pk_counter'))
     )
+
+
+def _create_permit() -> None:
     op.create_table('permit',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -47,6 +77,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_permit')),
     sa.UniqueConstraint('permit_no', name=op.f('uq_permit_permit_no'))
     )
+
+
+def _create_grid() -> None:
     op.create_table('grid',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -57,6 +90,9 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_grid')),
     sa.UniqueConstraint('code', name=op.f('uq_grid_code'))
     )
+
+
+def _create_incident() -> None:
     op.create_table('incident',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -72,6 +108,9 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['unit'], ['unit.id'], name=op.f('fk_incident_unit')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_incident'))
     )
+
+
+def _create_task() -> None:
     op.create_table('task',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -95,6 +134,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_task_unit_status'), ['unit', 'status'], unique=False)
+
+
+def _create_case() -> None:
     op.create_table('case',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -133,6 +175,9 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_case_incident'), ['incident'], unique=False)
         batch_op.create_index(batch_op.f('ix_case_review'), ['review'], unique=False)
         batch_op.create_index(batch_op.f('ix_case_unit_status'), ['unit', 'status'], unique=False)
+
+
+def _create_vehicle_check() -> None:
     op.create_table('vehicle_check',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -160,6 +205,9 @@ def upgrade() -> None:
     with op.batch_alter_table('vehicle_check', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_vehicle_check_incident'), ['incident'], unique=False)
         batch_op.create_index(batch_op.f('ix_vehicle_check_plate'), ['plate'], unique=False)
+
+
+def _create_evidence() -> None:
     op.create_table('evidence',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('version', sa.Integer(), nullable=False),
@@ -188,26 +236,50 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_evidence_sha256'), ['sha256'], unique=False)
 
 
-def downgrade() -> None:
+def _drop_evidence() -> None:
     with op.batch_alter_table('evidence', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_evidence_sha256'))
         batch_op.drop_index(batch_op.f('ix_evidence_review_bytes'))
         batch_op.drop_index(batch_op.f('ix_evidence_case'))
     op.drop_table('evidence')
+
+
+def _drop_vehicle_check() -> None:
     with op.batch_alter_table('vehicle_check', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_vehicle_check_plate'))
         batch_op.drop_index(batch_op.f('ix_vehicle_check_incident'))
     op.drop_table('vehicle_check')
+
+
+def _drop_case() -> None:
     with op.batch_alter_table('case', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_case_unit_status'))
         batch_op.drop_index(batch_op.f('ix_case_review'))
         batch_op.drop_index(batch_op.f('ix_case_incident'))
     op.drop_table('case')
+
+
+def _drop_task() -> None:
     with op.batch_alter_table('task', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_task_unit_status'))
     op.drop_table('task')
+
+
+def _drop_incident() -> None:
     op.drop_table('incident')
+
+
+def _drop_grid() -> None:
     op.drop_table('grid')
+
+
+def _drop_permit() -> None:
     op.drop_table('permit')
+
+
+def _drop_counter() -> None:
     op.drop_table('counter')
+
+
+def _drop_category() -> None:
     op.drop_table('category')

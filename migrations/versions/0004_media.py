@@ -15,6 +15,18 @@ depends_on = None
 
 
 def upgrade() -> None:
+    _create_blob()
+    _create_evidence_view()
+    _create_upload()
+
+
+def downgrade() -> None:
+    _drop_upload()
+    _drop_evidence_view()
+    _drop_blob()
+
+
+def _create_blob() -> None:
     op.create_table('blob',
     sa.Column('sha256', sa.String(length=64), nullable=False),
     sa.Column('size', sa.BigInteger(), nullable=False),
@@ -25,6 +37,9 @@ def upgrade() -> None:
     sa.CheckConstraint('size >= 0', name=op.f('ck_blob_size_not_negative')),
     sa.PrimaryKeyConstraint('sha256', name=op.f('pk_blob'))
     )
+
+
+def _create_evidence_view() -> None:
     op.create_table('evidence_view',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('evidence', sync.store.base.Id(length=36), nullable=False),
@@ -36,6 +51,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table('evidence_view', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_evidence_view_evidence_at'), ['evidence', 'at'], unique=False)
+
+
+def _create_upload() -> None:
     op.create_table('upload',
     sa.Column('id', sync.store.base.Id(length=36), nullable=False),
     sa.Column('terminal', sync.store.base.Id(length=36), nullable=False),
@@ -60,12 +78,18 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_upload_state_expires_at'), ['state', 'expires_at'], unique=False)
 
 
-def downgrade() -> None:
+def _drop_upload() -> None:
     with op.batch_alter_table('upload', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_upload_state_expires_at'))
         batch_op.drop_index(batch_op.f('ix_upload_evidence'))
     op.drop_table('upload')
+
+
+def _drop_evidence_view() -> None:
     with op.batch_alter_table('evidence_view', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_evidence_view_evidence_at'))
     op.drop_table('evidence_view')
+
+
+def _drop_blob() -> None:
     op.drop_table('blob')
