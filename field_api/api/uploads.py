@@ -25,7 +25,16 @@ from sync.store.ids import new_id
 PREFIX = "/api/v1/uploads"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
 _ANY_TIME = ("protocol_version", "unavailable", "not_found", "upload_gone", "digest_mismatch", "storage_full")
-_BYTES = ("upload_offset_wrong", "upload_busy", "upload_too_long", "checksum_mismatch", "body_damaged")
+_BYTES = (
+    "malformed_body",
+    "unsupported_media",
+    "upload_offset_wrong",
+    "upload_busy",
+    "upload_too_long",
+    "checksum_mismatch",
+    "body_damaged",
+)
+_OPENING = ("invalid_field", "key_reused", "write_once_changed", "out_of_scope", "too_many_requests")
 # A line that hangs holds its thread until it breaks. These are fewer than a server process has (8), so that
 # however many hang, operations and sign-ins still pass.
 MAX_LINES = 5
@@ -49,7 +58,7 @@ def _name_version(response: Response) -> Response:
 
 
 @blueprint.route("", methods=["OPTIONS"], provide_automatic_options=False)
-@endpoint("What this tus server can do", caller="anyone", mode="own", status=204, tag="uploads")
+@endpoint("What this tus server can do", caller="anyone", mode="own", status=204, tag="evidence")
 def options(context: Context) -> Answer:
     headers = {
         "Tus-Version": VERSION,
@@ -65,8 +74,8 @@ def options(context: Context) -> Answer:
     "Create an upload, or find it again by its key",
     mode="own",
     status=201,
-    tag="uploads",
-    problems=(*_ANY_TIME, *_BYTES, "invalid_field", "key_reused", "write_once_changed", "too_many_requests"),
+    tag="evidence",
+    problems=(*_ANY_TIME, *_BYTES, *_OPENING),
 )
 def create(context: Context) -> Answer:
     creation, carries = read_creation(request.headers), _carries_bytes()
@@ -85,14 +94,14 @@ def create(context: Context) -> Answer:
 
 
 @blueprint.route("/<upload>", methods=["HEAD"], provide_automatic_options=False)
-@endpoint("How far an upload is", mode="own", tag="uploads", problems=_ANY_TIME)
+@endpoint("How far an upload is", mode="own", tag="evidence", problems=_ANY_TIME)
 def head(context: Context, upload: str) -> Answer:
     return _head(context, upload)
 
 
 @blueprint.route("/<upload>", methods=["PATCH"], provide_automatic_options=False)
 @endpoint(
-    "Send the next bytes", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, *_BYTES)
+    "Send the next bytes", mode="own", status=204, tag="evidence", problems=(*_ANY_TIME, *_BYTES)
 )
 def patch(context: Context, upload: str) -> Answer:
     return _patch(context, upload)
@@ -100,7 +109,7 @@ def patch(context: Context, upload: str) -> Answer:
 
 @blueprint.route("/<upload>", methods=["DELETE"], provide_automatic_options=False)
 @endpoint(
-    "End an upload", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, "upload_complete")
+    "End an upload", mode="own", status=204, tag="evidence", problems=(*_ANY_TIME, "upload_complete")
 )
 def delete(context: Context, upload: str) -> Answer:
     return _delete(context, upload)
@@ -111,7 +120,7 @@ def delete(context: Context, upload: str) -> Answer:
     "Any of these where a line lets only POST pass, named in X-HTTP-Method-Override",
     mode="own",
     status=204,
-    tag="uploads",
+    tag="evidence",
     problems=(*_ANY_TIME, *_BYTES, "upload_complete", "method_not_allowed"),
 )
 def overridden(context: Context, upload: str) -> Answer:
