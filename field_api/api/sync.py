@@ -79,6 +79,9 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
             )
     except stores.InFlight:
         raise Problem("push_in_flight", retry_after_s=1) from None
+    except pushing.StoreOfAnother:
+        error = {"pointer": "/store", "code": "of_another_terminal", "message": "不是本终端的库 · not this terminal's"}
+        raise Problem("envelope_invalid", errors=[error]) from None
     return Answer(answer)
 
 

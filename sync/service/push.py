@@ -25,6 +25,10 @@ CLOCK_SUSPECT_S = 5 * 60
 Sign = Callable[[Mapping[str, Any]], str]
 
 
+class StoreOfAnother(Exception):
+    """The batch names a store that another terminal showed first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A push's envelope. `operations`: raw, in the terminal's order."""
@@ -57,10 +61,13 @@ def push(
 
     Raises:
         InFlight: another push of this terminal is under way.
+        StoreOfAnother: its receipts are another terminal's, and so is what its edits have seen.
     Locks: the store's row, the records, last the sequence. Writes: all of sync's tables.
     """
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
+    if store["terminal"] != pusher.terminal:
+        raise StoreOfAnother
     sender = _sender(pusher, batch, now)
     received = [decode(raw, sender, home.types) for raw in batch.operations]
     if batch.schema != schema:
