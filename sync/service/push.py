@@ -48,6 +48,8 @@ class Pusher:
     terminal: str
     terminal_no: str
     scope: frozenset[str]
+    masked: bool = False
+    revoked: bool = False
 
 
 def push(
@@ -66,6 +68,8 @@ def push(
     received = [decode(raw, sender, home.types) for raw in batch.operations]
     if batch.schema != schema:
         received = [replace(one, problem=Problem("unknown_schema")) for one in received]
+    if pusher.revoked:
+        received = [replace(one, problem=Problem("terminal_revoked")) for one in received]
     received = _flagged(received, sender, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
@@ -76,7 +80,13 @@ def push(
 
 def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     author = Author(
-        pusher.officer, pusher.roles, pusher.unit, batch.store, pusher.terminal, pusher.supervisor
+        pusher.officer,
+        pusher.roles,
+        pusher.unit,
+        batch.store,
+        pusher.terminal,
+        pusher.supervisor,
+        masked=pusher.masked,
     )
     monotonic = batch.clock.get("monotonic_ms")
     boot = batch.clock.get("boot")
