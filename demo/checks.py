@@ -13,7 +13,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from demo.scenario import CARRIERS, Facts, Scenario, expect
+from demo.cast import CARRIERS, Cast, Facts, expect
 from demo.stage import Stage
 from field_api.casework.models import Case, Evidence
 from media.blobs import FileBlobs
@@ -24,7 +24,7 @@ from sync.store.tables import ConflictRow, OperationRow, RecordRow
 Check = tuple[str, str, Callable[[], None]]
 
 
-def checks(scenario: Scenario) -> list[Check]:
+def checks(scenario: Cast) -> list[Check]:
     """Every check, with its words."""
     stage, facts = scenario.stage, scenario.facts
     return [
@@ -103,7 +103,7 @@ def _clock(stage: Stage, facts: Facts) -> None:
     stage.read(look)
 
 
-def _terminals(scenario: Scenario) -> None:
+def _terminals(scenario: Cast) -> None:
     for username in CARRIERS:
         handheld = scenario.handhelds[username]
         expect(not scenario.unsent(username), f"{username} has nothing unsent")

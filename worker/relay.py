@@ -78,11 +78,13 @@ class Relay:
         """Do a part of the work; say whether it came to its end."""
         try:
             work()
-        except (redis.RedisError, OSError) as error:
+        except redis.RedisError as error:
             self._sent.clear()
             _log.warning("Redis is away", at=what, error=type(error).__name__)
         except (sa.exc.SQLAlchemyError, Problem) as error:
             _log.warning("the database is away", at=what, error=type(error).__name__)
+        except OSError as error:
+            _log.warning("the disk or the line failed", at=what, error=type(error).__name__)
         else:
             return True
         finally:

@@ -16,6 +16,8 @@ from sync.service import pull as pulling
 from sync.service import push as pushing
 from sync.store import sequence, stores
 
+_FOREIGN = {"pointer": "/store", "code": "foreign", "message": "此库属于另一终端 · another terminal's store"}
+
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 
@@ -75,6 +77,8 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
             answer = write(context.session, work)
     except stores.InFlight:
         raise Problem("push_in_flight", retry_after_s=1) from None
+    except stores.StoreForeign:
+        raise Problem("envelope_invalid", errors=[_FOREIGN]) from None
     return Answer(answer)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from threading import BoundedSemaphore
 
 from flask import Blueprint, Response, request
 from werkzeug.http import http_date
@@ -23,8 +24,22 @@ from sync.store.ids import new_id
 
 PREFIX = "/api/v1/uploads"
 EXTENSIONS = "creation,creation-with-upload,creation-defer-length,checksum,expiration,termination"
-_ANY_TIME = ("protocol_version", "not_found", "upload_gone", "digest_mismatch", "storage_full")
-_BYTES = ("upload_offset_wrong", "upload_busy", "upload_too_long", "checksum_mismatch", "body_damaged")
+_ANY_TIME = ("protocol_version", "unavailable", "not_found", "upload_gone", "digest_mismatch", "storage_full")
+_BYTES = (
+    "malformed_body",
+    "unsupported_media",
+    "upload_offset_wrong",
+    "upload_busy",
+    "upload_too_long",
+    "checksum_mismatch",
+    "body_damaged",
+)
+_OPENING = ("invalid_field", "key_reused", "write_once_changed", "out_of_scope", "too_many_requests")
+# A line that hangs holds its thread until it breaks. These are fewer than a server process has (8), so that
+# however many hang, operations and sign-ins still pass.
+MAX_LINES = 5
+BUSY_S = 2
+_lines = BoundedSemaphore(MAX_LINES)
 blueprint = Blueprint("uploads", __name__, url_prefix=PREFIX)
 
 
@@ -43,7 +58,7 @@ def _name_version(response: Response) -> Response:
 
 
 @blueprint.route("", methods=["OPTIONS"], provide_automatic_options=False)
-@endpoint("What this tus server can do", caller="anyone", mode="own", status=204, tag="uploads")
+@endpoint("What this tus server can do", caller="anyone", mode="own", status=204, tag="evidence")
 def options(context: Context) -> Answer:
     headers = {
         "Tus-Version": VERSION,
@@ -59,8 +74,8 @@ def options(context: Context) -> Answer:
     "Create an upload, or find it again by its key",
     mode="own",
     status=201,
-    tag="uploads",
-    problems=(*_ANY_TIME, *_BYTES, "invalid_field", "key_reused", "write_once_changed", "too_many_requests"),
+    tag="evidence",
+    problems=(*_ANY_TIME, *_BYTES, *_OPENING),
 )
 def create(context: Context) -> Answer:
     creation, carries = read_creation(request.headers), _carries_bytes()
@@ -79,19 +94,50 @@ def create(context: Context) -> Answer:
 
 
 @blueprint.route("/<upload>", methods=["HEAD"], provide_automatic_options=False)
-@endpoint("How far an upload is", mode="own", tag="uploads", problems=_ANY_TIME)
+@endpoint("How far an upload is", mode="own", tag="evidence", problems=_ANY_TIME)
 def head(context: Context, upload: str) -> Answer:
+    return _head(context, upload)
+
+
+@blueprint.route("/<upload>", methods=["PATCH"], provide_automatic_options=False)
+@endpoint(
+    "Send the next bytes", mode="own", status=204, tag="evidence", problems=(*_ANY_TIME, *_BYTES)
+)
+def patch(context: Context, upload: str) -> Answer:
+    return _patch(context, upload)
+
+
+@blueprint.route("/<upload>", methods=["DELETE"], provide_automatic_options=False)
+@endpoint(
+    "End an upload", mode="own", status=204, tag="evidence", problems=(*_ANY_TIME, "upload_complete")
+)
+def delete(context: Context, upload: str) -> Answer:
+    return _delete(context, upload)
+
+
+@blueprint.route("/<upload>", methods=["POST"], provide_automatic_options=False)
+@endpoint(
+    "Any of these where a line lets only POST pass, named in X-HTTP-Method-Override",
+    mode="own",
+    status=204,
+    tag="evidence",
+    problems=(*_ANY_TIME, *_BYTES, "upload_complete", "method_not_allowed"),
+)
+def overridden(context: Context, upload: str) -> Answer:
+    view = _OVERRIDES.get(request.headers.get("X-HTTP-Method-Override", "").upper())
+    if view is None:
+        raise Problem("method_not_allowed")
+    return view(context, upload)
+
+
+def _head(context: Context, upload: str) -> Answer:
     with opening.told_as_problems():
         found = _finish(context, _state(context, upload))
     length = {"Upload-Defer-Length": "1"} if found.size is None else {"Upload-Length": str(found.size)}
     return Answer(headers={**_progress(found), **length, "Cache-Control": "no-store"})
 
 
-@blueprint.route("/<upload>", methods=["PATCH"], provide_automatic_options=False)
-@endpoint(
-    "Send the next bytes", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, *_BYTES)
-)
-def patch(context: Context, upload: str) -> Answer:
+def _patch(context: Context, upload: str) -> Answer:
     if request.mimetype != CHUNK_TYPE:
         raise Problem("unsupported_media")
     offset = read_number(request.headers, "Upload-Offset")
@@ -103,11 +149,7 @@ def patch(context: Context, upload: str) -> Answer:
     return Answer(status=204, headers=_progress(found))
 
 
-@blueprint.route("/<upload>", methods=["DELETE"], provide_automatic_options=False)
-@endpoint(
-    "End an upload", mode="own", status=204, tag="uploads", problems=(*_ANY_TIME, "upload_complete")
-)
-def delete(context: Context, upload: str) -> Answer:
+def _delete(context: Context, upload: str) -> Answer:
     held, terminal = services(), opening.terminal_of(context.identity)
     with opening.told_as_problems():
         if _finish(context, _state(context, upload)).state == "complete":
@@ -115,6 +157,9 @@ def delete(context: Context, upload: str) -> Answer:
         if write(context.session, lambda: held.uploads.terminate(context.session, upload, terminal)):
             held.uploads.discard([upload])
     return Answer(status=204)
+
+
+_OVERRIDES = {"HEAD": _head, "PATCH": _patch, "DELETE": _delete}
 
 
 def _state(context: Context, upload: str) -> UploadState:
@@ -140,13 +185,15 @@ def _append(upload: UploadState, offset: int) -> UploadState:
         if offset != upload.offset:
             raise OffsetConflict(upload.offset)
         return upload
-    reached = services().uploads.append(
-        upload,
-        offset,
-        request.stream,
-        length=request.content_length,
-        checksum=read_checksum(request.headers),
-    )
+    checksum = read_checksum(request.headers)
+    if not _lines.acquire(blocking=False):
+        raise Problem("unavailable", retry_after_s=BUSY_S)
+    try:
+        reached = services().uploads.append(
+            upload, offset, request.stream, length=request.content_length, checksum=checksum
+        )
+    finally:
+        _lines.release()
     return replace(upload, offset=reached)
 
 

@@ -33,7 +33,7 @@ class Bureau:
     ) -> Mapping[str, Mapping[str, Any]]:
         """Unit and author of new records; whether a photo's bytes are here already and its signature holds."""
         photos = [one for one in creates if one.type == "evidence"]
-        values: dict[str, Mapping[str, Any]] = evidence.given(session, photos) if photos else {}
+        values: dict[str, Mapping[str, Any]] = evidence.given(session, photos, now) if photos else {}
         for one in creates:
             if one.type in _AUTHORED and not one.author.server:
                 values[one.id] = {"unit": one.author.unit, "author": one.author.officer}

@@ -36,12 +36,18 @@ def lock_digests(session: Session, digests: Iterable[str]) -> None:
         session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(digest, 1))))
 
 
-def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[str, Any]]:
-    """The server's values for new evidence, by operation id."""
+def given(session: Session, creates: Sequence[Operation], now: datetime) -> dict[str, Mapping[str, Any]]:
+    """The server's values for new evidence, by operation id.
+
+    A photo whose bytes came before its record has a review copy that names no case: it is made once more.
+    Writes: outbox. Locks: the digests.
+    """
     digests = {text for one in creates if isinstance(text := one.set.get("sha256"), str)}
     lock_digests(session, digests)
     sizes = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))
     held = {row.sha256: row.size for row in session.execute(sizes)}
+    for digest in sorted(held):
+        _ask_for_copies(session, digest, f"{DERIVE}:{digest}:named", now)
     terminals = {text for one in creates if isinstance(text := one.set.get("terminal"), str)}
     public = sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))
     keys = {row.id: row.public_key for row in session.execute(public)}
@@ -49,6 +55,8 @@ def given(session: Session, creates: Sequence[Operation]) -> dict[str, Mapping[s
         one.id: {
             "bytes": "verified" if _is_held(one.set, held) else "awaited",
             "authentic": _is_authentic(one.set, keys),
+            # The signature covers the place even where none was taken: it can't be filled in later.
+            "position": one.set.get("position"),
         }
         for one in creates
     }
@@ -82,12 +90,14 @@ def arrived(session: Session, home: Home, sha256: str, size: int, now: datetime)
         .where(Evidence.sha256 == sha256, Evidence.size == size, Evidence.bytes != "verified")
         .order_by(Evidence.id)
     ).all()
-    request_id = observe.request_id()
-    outbox.put(
-        session, kind=DERIVE, key=f"{DERIVE}:{sha256}", subject=sha256, version=1, now=now, request_id=request_id
-    )
+    _ask_for_copies(session, sha256, f"{DERIVE}:{sha256}", now)
     operations = [server.patch("evidence", one, {"bytes": "verified"}, now) for one in waiting]
     Workspace(session, home, now).apply([own_operation(one) for one in operations])
+
+
+def _ask_for_copies(session: Session, digest: str, key: str, now: datetime) -> None:
+    request_id = observe.request_id()
+    outbox.put(session, kind=DERIVE, key=key, subject=digest, version=1, now=now, request_id=request_id)
 
 
 def mismatched(session: Session, home: Home, evidence: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
-from field_api.schemas.fields import LoadSchema, Text
+from field_api.schemas.fields import LoadSchema, Text, UuidText
 from sync.service.pull import LANES, MAX_LIMIT
 from sync.service.push import Batch
 
@@ -47,7 +47,7 @@ class PushLoad(Schema):
     schema = fields.Integer(required=True, strict=True)
     app = Text(32)
     batch = Text(64, required=True)
-    store = Text(64, required=True)
+    store = UuidText(required=True)
     clock = fields.Nested(ClockLoad, required=True)
     health = fields.Dict(allow_none=True, load_default=None)
     control_done = fields.List(Text(64), load_default=list, validate=validate.Length(max=100))

@@ -119,18 +119,21 @@ def _create(
         return Decision(Outcome.QUARANTINED, None, problem=problem)
     body: dict[str, Any] = dict.fromkeys(record_type.fields) | {name: [] for name in record_type.lists}
     body |= {**record_type.initial, **given}
-    empty = Record(operation.record, operation.type, 0, body, {})
+    # What the server gives counts as written: else its author could be set, or changed by anybody later.
+    gave = Stamp(0, "server", "", False, operation.author.officer, operation.at, operation.id)
+    empty = Record(operation.record, operation.type, 0, body, dict.fromkeys(given, gave))
     return _patch(record_type, empty, operation)
 
 
 def _patch(record_type: RecordType, record: Record, operation: Operation) -> Decision:
+    standing = record if record.version else None
     problem = check_set(record_type, operation)
     if problem:
-        return Decision(Outcome.QUARANTINED, record if record.version else None, problem=problem)
+        return Decision(Outcome.QUARANTINED, standing, problem=problem)
     try:
         verdicts = _judge_all(record_type, record, operation)
     except WriteOnceChanged as error:
-        return refuse(record, "write_once_changed", (_at(f"/set/{error}", "write_once_changed"),))
+        return refuse(standing, "write_once_changed", (_at(f"/set/{error}", "write_once_changed"),))
     return _conclude(record_type, record, operation, verdicts, {})
 
 

@@ -74,13 +74,14 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
 
     Raises:
         InFlight: another push of this terminal is under way.
+        StoreForeign: the batch names a store of another terminal.
     Locks: the store's row, the records, last the sequence. Writes: all of sync's tables.
     """
     batch, pusher, sender = prepared.batch, prepared.pusher, prepared.sender
     now = sender.now
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
-    received = [_flagged(one, sender, store["numbers"]) for one in prepared.received]
+    received = _flagged(prepared.received, sender, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -106,14 +107,20 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     )
 
 
-def _flagged(received: Received, sender: Sender, arrived: numbers.Ranges) -> Received:
-    flags = []
-    if sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S:
-        flags.append("clock_suspect")
-    number = received.operation.number
-    if number is not None and numbers.holds(arrived, number):
-        flags.append("number_reused")
-    return replace(received, flags=tuple(flags)) if flags else received
+def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Ranges) -> list[Received]:
+    """Mark what a clock ahead, or a number that was used before (also in this batch), makes doubtful."""
+    ahead = sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S
+    used: dict[int, str] = {}
+    flagged: list[Received] = []
+    for one in received:
+        number = one.operation.number
+        flags = ["clock_suspect"] if ahead else []
+        if number is not None and (
+            used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
+        ):
+            flags.append("number_reused")
+        flagged.append(replace(one, flags=tuple(flags)))
+    return flagged
 
 
 def _take(
@@ -129,42 +136,55 @@ def _take(
         row = rows.get(one.operation.id)
         if row is None:
             fresh.setdefault(one.operation.id, one)
-    reused = _reused(session, received, rows, fresh)
+    reused, kept = _reused(session, received, rows, fresh)
     results = _apply(session, home, [*fresh.values(), *reused.values()], now, heard, past)
-    answered: list[dict[str, Any]] = []
-    for one in received:
-        key = f"reused:{one.sha256[:56]}"
-        first = fresh.get(one.operation.id)
-        if first is one:
-            answered.append(results[one.operation.id])
-        elif key in results:
-            answered.append({**results[key], "id": one.operation.id})
-        else:
-            answered.append(_again(results.get(one.operation.id), rows.get(one.operation.id) or rows.get(key)))
-            answered[-1]["id"] = one.operation.id
-    return answered
+    return [_answer_one(one, fresh, results, rows, kept) for one in received]
+
+
+def _answer_one(
+    one: Received,
+    fresh: Mapping[str, Received],
+    results: Mapping[str, dict[str, Any]],
+    rows: Mapping[str, Any],
+    kept: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The result of one operation; an original and another payload under its id are answered apart."""
+    own, key = one.operation.id, _reuse_key(one)
+    if fresh.get(own) is one:
+        return results[own]
+    if key in kept:
+        answer = _again(None, kept[key])
+    elif key in results:
+        answer = results[key]
+    else:
+        answer = _again(results.get(own), rows.get(own))
+    return {**answer, "id": own}
+
+
+def _reuse_key(received: Received) -> str:
+    """The name that an operation is kept under when its id was used before with another payload."""
+    return f"reused:{received.sha256[:56]}"
 
 
 def _reused(
-    session: Session, received: list[Received], rows: dict[str, Any], fresh: Mapping[str, Received]
-) -> dict[str, Received]:
-    """Operations that come under an id whose payload was another: kept under a name of their own."""
+    session: Session, received: list[Received], rows: Mapping[str, Any], fresh: Mapping[str, Received]
+) -> tuple[dict[str, Received], dict[str, Any]]:
+    """Operations that come under an id whose payload was another: new ones, and rows of those known as such."""
     reused: dict[str, Received] = {}
     for one in received:
         row = rows.get(one.operation.id)
         known = row.payload_sha256 if row is not None else fresh[one.operation.id].sha256
         if known != one.sha256:
-            key = f"reused:{one.sha256[:56]}"
-            operation = replace(one.operation, id=key)
-            reused[key] = replace(one, operation=operation, problem=Problem("operation_id_reused"))
+            reused[_reuse_key(one)] = _set_aside(one)
     kept = inbox.known(session, reused.keys())
     for key in kept:
         del reused[key]
-    for one in received:
-        row = kept.get(f"reused:{one.sha256[:56]}")
-        if row is not None:
-            rows[one.operation.id] = row
-    return reused
+    return reused, kept
+
+
+def _set_aside(received: Received) -> Received:
+    operation = replace(received.operation, id=_reuse_key(received))
+    return replace(received, operation=operation, problem=Problem("operation_id_reused"))
 
 
 def _again(result: dict[str, Any] | None, row: Any) -> dict[str, Any]:
@@ -209,6 +229,10 @@ def _apply_one_by_one(
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([one])
         except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+            meanwhile = _meanwhile(session, home, one, now)
+            if meanwhile is not None:
+                results[one.operation.id] = meanwhile
+                continue
             name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "constraint"
             problem = Problem("invalid_field", ({"pointer": "", "code": str(name), "message": "数据库拒绝 · refused"},))
             with session.begin_nested():
@@ -216,6 +240,21 @@ def _apply_one_by_one(
                 [results[one.operation.id]] = space.apply([replace(one, problem=problem)])
         past |= space.past
     return results
+
+
+def _meanwhile(session: Session, home: Home, one: Received, now: datetime) -> dict[str, Any] | None:
+    """The answer where another push brought an operation under this id after ours had looked."""
+    known = inbox.known(session, {one.operation.id, _reuse_key(one)})
+    row = known.get(one.operation.id)
+    if row is None:
+        return None
+    if row.payload_sha256 == one.sha256:
+        return _again(None, row)
+    if _reuse_key(one) in known:
+        return _again(None, known[_reuse_key(one)])
+    with session.begin_nested():
+        [result] = Workspace(session, home, now).apply([_set_aside(one)])
+    return {**result, "id": one.operation.id}
 
 
 def _answer(

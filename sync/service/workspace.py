@@ -226,6 +226,7 @@ class Workspace:
         changed = [self.held[record] for record in self._before]
         changes = [Change(self._before[one.record.id], one.record) for one in changed]
         joined = self._joined(changed)
+        new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
         first = 0
         if changed:
@@ -233,7 +234,7 @@ class Workspace:
             last = sequence.take(self.session, count, int(self.now.timestamp() * 1000), self.heard).value
             first = last - count + 1
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
-        shelf.save(self.session, changed, list(seqs.values()))
+        shelf.save(self.session, changed, list(seqs.values()), new)
         self._publish(changed, seqs, joined, first + len(changed))
         inbox.insert(self.session, [self._row(one, seqs) for one in done])
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflict_rows(one)])
@@ -278,7 +279,9 @@ class Workspace:
 
     def _row(self, done: Done, seqs: Mapping[str, int]) -> dict[str, Any]:
         received, decision, operation = done.received, done.decision, done.received.operation
-        effective = bool(decision.changed)
+        # A create that sets nothing makes a record all the same; without its sequence no sum could tell.
+        created = operation.action == "create" and decision.outcome in (Outcome.APPLIED, Outcome.MERGED)
+        effective = created or bool(decision.changed)
         return {
             "id": operation.id,
             "store": operation.author.store,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -51,8 +51,15 @@ def _held(row: Any) -> Held:
     return Held(record, row.family, row.parent)
 
 
-def save(session: Session, held: Sequence[Held], seqs: Sequence[int]) -> None:
-    """Write records with their change sequences. Writes: sync_record."""
+def save(session: Session, held: Sequence[Held], seqs: Sequence[int], new: Set[str]) -> None:
+    """Write records with their change sequences. Writes: sync_record.
+
+    new: those that were not there when they were loaded. They are inserted, not replaced: whoever created one
+    of them meanwhile must not be overwritten.
+
+    Raises:
+        IntegrityError: somebody did.
+    """
     rows = [
         {
             "id": one.record.id,
@@ -67,7 +74,12 @@ def save(session: Session, held: Sequence[Held], seqs: Sequence[int]) -> None:
         }
         for one, seq in zip(held, seqs, strict=True)
     ]
-    upsert(session, cast(sa.Table, RecordRow.__table__), rows, keep=frozenset({"type", "family", "parent"}))
+    table = cast(sa.Table, RecordRow.__table__)
+    fresh = [row for row in rows if row["id"] in new]
+    if fresh:
+        session.execute(sa.insert(table), fresh)
+    standing = [row for row in rows if row["id"] not in new]
+    upsert(session, table, standing, keep=frozenset({"type", "family", "parent"}))
 
 
 def audiences(session: Session, families: Iterable[str]) -> dict[str, set[str]]:

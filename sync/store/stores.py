@@ -20,6 +20,10 @@ class InFlight(Exception):
     """Another push of this terminal is under way."""
 
 
+class StoreForeign(Exception):
+    """The store belongs to another terminal."""
+
+
 @contextmanager
 def one_at_a_time(folder: Path, terminal: str) -> Iterator[None]:
     """Hold a terminal's push against the other processes of this machine; the kernel frees it on a kill.
@@ -53,9 +57,15 @@ def claim(session: Session, terminal: str) -> None:
 
 
 def load(session: Session, store: str, terminal: str, now: datetime) -> dict[str, Any]:
-    """A store's row as a dictionary, a new one where there is none. Locks: the row."""
+    """A store's row as a dictionary, a new one where there is none. Locks: the row.
+
+    Raises:
+        StoreForeign: another terminal's; taking it would count as having seen all that was written there.
+    """
     query = sa.select(*StoreRow.__table__.columns).where(StoreRow.id == store).with_for_update()
     row = session.execute(query).one_or_none()
+    if row is not None and row.terminal != terminal:
+        raise StoreForeign
     if row is not None:
         return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
     return {

@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-import sqlalchemy as sa
-from flask import Flask
 from flask.testing import FlaskClient
 
-from field_api.extensions import db
 from tests.browser.world import World
 from tests.integration.people import PASSWORD, Bureau, Console
 

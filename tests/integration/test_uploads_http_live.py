@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from field_api.api.uploads import MAX_LINES
 from field_api.config import Config
 from media.chunks import PIECE_BYTES
 from tests.integration.people import Bureau, running
@@ -175,3 +177,36 @@ def test_pictures_are_streamed_whole(server: WebServer, camera: Camera, photo: P
     assert (answer.status, answer.body) == (200, photo.content)
     assert answer.headers["content-length"] == str(len(photo.content))
     assert "content-encoding" not in answer.headers
+
+
+def test_hanging_lines_do_not_stop_the_rest(server: WebServer, camera: Camera, photo: Photo) -> None:
+    """However many uploads hang, other requests pass; one more upload is asked to wait."""
+    paths = [camera.begin(photo) for _ in range(MAX_LINES + 1)]
+    with ExitStack() as lines:
+        for path in paths[:-1]:
+            line = lines.enter_context(server.dial("PATCH", path, chunk_headers(camera, 0, len(photo.content))))
+            line.sendall(photo.content[:HALF])
+        for path in paths[:-1]:
+            wait_until(lambda path=path: offset_of(server, camera, path) == HALF, "all that was sent")
+        refused = server.ask("PATCH", paths[-1], chunk_headers(camera, 0, 5), b"bytes")
+        assert (refused.status, json.loads(refused.body)["retry"]) == (503, "later")
+        assert "retry-after" in refused.headers
+        hello = server.ask("GET", "/api/v1/sync/hello", camera.handheld.bearer)
+        assert hello.status == 200
+    carry_on(server, camera, paths[0], photo, known=HALF)
+
+
+def test_a_chunk_of_unknown_length_is_taken_as_far_as_it_came(
+    server: WebServer, camera: Camera, photo: Photo
+) -> None:
+    """Without a Content-Length the server cannot tell a cut from an end; what came counts, no byte more."""
+    path = camera.begin(photo)
+    headers = {**CHUNK, **camera.handheld.bearer, "Upload-Offset": "0", "Transfer-Encoding": "chunked"}
+    with server.dial("PATCH", path, headers) as line:
+        line.sendall(b"%x\r\n%b\r\n" % (HALF, photo.content[:HALF]))
+    wait_until(lambda: offset_of(server, camera, path) == HALF, "all that was sent")
+    rest = photo.content[HALF:]
+    with server.dial("PATCH", path, headers | {"Upload-Offset": str(HALF)}) as line:
+        line.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest))
+        assert line.recv(12) == b"HTTP/1.1 204"
+    assert camera.bytes_of(photo) == "verified"

@@ -126,15 +126,26 @@ class Station:
         return case
 
     def piece(self, case: str, photo: bytes) -> str:
-        """A photo of a case, stored, said to be here and passed; returns the evidence's id."""
-        digest, piece = self.keep(photo), new_id()
-        values = {"case": case, "role": "far", "sha256": digest, "size": len(photo), "media_type": "image/jpeg",
+        """A photo of a case, passed, its bytes stored after its record came; returns the evidence's id."""
+        digest = hashlib.sha256(photo).hexdigest()
+        piece = self.name(case, digest, len(photo))
+        self.keep(photo)
+        self.arrived(digest, len(photo))
+        return piece
+
+    def name(self, case: str, digest: str, size: int) -> str:
+        """A passed evidence record of a case; returns its id."""
+        piece = new_id()
+        values = {"case": case, "role": "far", "sha256": digest, "size": size, "media_type": "image/jpeg",
                   "captured_at": server.moment(CREATED_AT), "terminal": new_id(), "officer": self.officer,
                   "position": {"lng": 103.84, "lat": 30.05, "coord_sys": "wgs84", "accuracy_m": 5},
                   "signature": "A" * 86, "review": "passed"}
         self.apply(server.create("evidence", piece, values, datetime.now(UTC)))
-        self.change(lambda session: evidence.arrived(session, services().home, digest, len(photo), datetime.now(UTC)))
         return piece
+
+    def arrived(self, digest: str, size: int) -> None:
+        """Say that a photo's bytes are here."""
+        self.change(lambda session: evidence.arrived(session, services().home, digest, size, datetime.now(UTC)))
 
     def keep(self, photo: bytes) -> str:
         """Store a photo's bytes; returns their digest."""
