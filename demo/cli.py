@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def main(argv: list[str] | None = None) -> int:
     if options.reset:
         staging.reset(data)
     try:
-        with staging.running(data, options.port, screen.say) as stage:
+        with staging.running(data, options.port, options.database_url, screen.say) as stage:
             stage.set_up()
             held = _play(stage, screen, options.photos)
             _show(stage, screen)
@@ -48,6 +49,8 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, help="a folder of JPEG photos of your own (使用自己的照片)")
     parser.add_argument("--data", type=Path, default=ROOT / "var" / "demo", help="the demo's data folder")
     parser.add_argument("--port", type=int, help="the web port; a free one otherwise")
+    database_url = os.environ.get("FIELDPOST_DATABASE_URL") or None
+    parser.add_argument("--database-url", default=database_url, help="PostgreSQL instead of SQLite; an empty database")
     options = parser.parse_args(argv)
     if options.photos is not None and not options.photos.is_dir():
         parser.error(f"{options.photos} is not a folder")

@@ -110,13 +110,16 @@ class Stage:
 
 
 @contextmanager
-def running(data: Path, port: int | None, say: Callable[[str], None]) -> Iterator[Stage]:
+def running(
+    data: Path, port: int | None, database_url: str | None, say: Callable[[str], None]
+) -> Iterator[Stage]:
     """Start everything on loopback, on free ports; stop all of it at the end."""
     os.environ.update(TUNING)
     centre_port, token = free_port(), _token(data)
     installation = Installation(
         data=data,
         port=port or free_port(),
+        database_url=database_url,
         centre_url=f"http://127.0.0.1:{centre_port}",
         centre_token=token,
     )

@@ -13,12 +13,18 @@ from typing import Any, NoReturn
 
 import zstandard
 from flask import Request
+from werkzeug.exceptions import ClientDisconnected
 
 from field_api.problems import Problem
 
 MAX_DEPTH = 32
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _PIECE = 64 * 1024
+# A frame may ask for a window of gigabytes; 8 MiB is what the format's own limit recommends.
+_MAX_WINDOW_BYTES = 8 * 1024 * 1024
+# What one step may unpack to is bounded by what goes in: a block of four bytes gives 128 KiB.
+_ZSTD_PIECE = 256
+_SIZE_UNKNOWN = (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR)
 
 
 def read_json(request: Request, *, limit: int, digest_required: bool = False) -> Any:
@@ -50,24 +56,32 @@ def parse_json(text: bytes) -> Any:
 
 
 def _reason(error: Exception) -> str:
-    return "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    # All others of json are either these or the interpreter's own word on numbers of thousands of digits.
+    known = isinstance(error, json.JSONDecodeError | UnicodeDecodeError | Unfit)
+    return str(error)[:200] if known else "a number has too many digits"
+
+
+class Unfit(ValueError):
+    """It parses, but no JSON text may say it."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise Unfit("a key stands twice in one object")
     return value
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not a JSON value")
+    raise Unfit(f"{name} is not a JSON value")
 
 
 def _finite(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ValueError("a number is out of range")
+        raise Unfit("a number is out of range")
     return value
 
 
@@ -89,7 +103,10 @@ def _read(request: Request, limit: int) -> bytes:
     length = request.content_length
     if length is not None and length > limit:
         raise Problem("batch_too_large")
-    raw = request.stream.read(limit + 1)
+    try:
+        raw = request.stream.read(limit + 1)
+    except ClientDisconnected:
+        raise Problem("body_damaged", "fewer bytes came than were announced") from None
     if len(raw) > limit:
         raise Problem("batch_too_large")
     # The server takes a cut line for the end of the body; only the announced length tells.
@@ -117,12 +134,34 @@ def _decompress(raw: bytes, encoding: str, limit: int) -> bytes:
         if name == "gzip":
             return _bounded(gzip.GzipFile(fileobj=io.BytesIO(raw)), limit)
         if name == "zstd":
-            # A frame may ask for a window of gigabytes; 8 MiB is what the format's own limit recommends.
-            reader = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024).stream_reader(raw)
-            return _bounded(reader, limit)
+            return _unpack_zstd(raw, limit)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError):
         raise Problem("body_damaged", f"the {name} stream is damaged") from None
     raise Problem("unsupported_encoding", f"Content-Encoding: {name[:40]}")
+
+
+def _unpack_zstd(raw: bytes, limit: int) -> bytes:
+    """Unpack one whole frame. A stream reader would take a cut frame for a short one."""
+    frame = zstandard.get_frame_parameters(raw)
+    if frame.content_size not in _SIZE_UNKNOWN and frame.content_size > limit:
+        raise Problem("batch_too_large")
+    if frame.window_size > _MAX_WINDOW_BYTES:
+        raise Problem("unsupported_encoding", "the zstd window is larger than 8 MiB")
+    unpacker = zstandard.ZstdDecompressor(max_window_size=_MAX_WINDOW_BYTES).decompressobj()
+    pieces: list[bytes] = []
+    total = at = 0
+    while not unpacker.eof:
+        piece = raw[at : at + _ZSTD_PIECE]
+        if not piece:
+            raise zstandard.ZstdError("the frame is cut")
+        at += len(piece)
+        pieces.append(unpacker.decompress(piece))
+        total += len(pieces[-1])
+        if total > limit:
+            raise Problem("batch_too_large")
+    if unpacker.unused_data or at < len(raw):
+        raise zstandard.ZstdError("something follows the frame")
+    return b"".join(pieces)
 
 
 def _bounded(reader: Any, limit: int) -> bytes:

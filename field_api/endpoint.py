@@ -36,6 +36,7 @@ Caller = Literal["anyone", "terminal", "console", "either"]
 Mode = Literal["read", "write", "own"]
 MAX_ERRORS = 50
 STREAM_PIECE_BYTES = 64 * 1024
+MAX_PATH_VALUE = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def endpoint(
     def decorate(view: Callable[..., Any]) -> Callable[..., Response]:
         @functools.wraps(view)
         def handle(**path: Any) -> Response:
+            _check_path(path)
             who = g.who = _identify(caller, receive_revoked=receive_revoked)
             arguments: tuple[Any, ...] = ()
             if loader is not None:
@@ -121,6 +123,13 @@ def endpoint(
         return handle
 
     return decorate
+
+
+def _check_path(path: dict[str, Any]) -> None:
+    """Refuse an id that no database could be asked for: PostgreSQL takes no NUL, and no id of ours is long."""
+    for value in path.values():
+        if isinstance(value, str) and not (len(value) <= MAX_PATH_VALUE and value.isprintable()):
+            raise Problem("not_found")
 
 
 def _identify(caller: Caller, *, receive_revoked: bool) -> Identity | None:

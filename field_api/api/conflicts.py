@@ -89,7 +89,8 @@ def quarantine(context: Context) -> Answer:
                 "officer": row.officer,
                 "terminal": row.terminal,
                 "received_at": row.received_at.isoformat(),
-                "payload": orjson.loads(row.payload),
+                # As it was sent: it may hold what our own JSON could not write again.
+                "payload": orjson.Fragment(row.payload),
                 "problem": orjson.loads(row.result).get("problem"),
             }
             for row in operations_in_scope(context.session, identity)

@@ -6,13 +6,14 @@ Nothing is refused here: what cannot be tried is marked with its problem and kep
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sync.engine import hlc
-from sync.engine.kinds import UUID, parse_time
+from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.values import Author, Operation, Problem, RecordType
 from sync.service.workspace import Received
 from sync.store import operations as inbox
@@ -22,6 +23,7 @@ ACTIONS = ("create", "patch", "append", "transition")
 NOT_YET = ("void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class Sender:
 
 def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Received:
     """Parse one operation; `problem` is set when it cannot be tried."""
-    payload, storable = _payload(raw)
+    payload = _payload(raw)
     sha256 = inbox.digest(payload)
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
@@ -48,7 +50,7 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
             operation, payload, sha256, sender.batch, problem=_fault("/id", "not_identifier", "没有编号 · no id")
         )
     operation = _operation(raw, sender)
-    problem = (_problem(raw) if storable else Problem("text_not_storable")) or _of_another(raw, sender)
+    problem = _kept_only(raw) or _problem(raw) or _of_another(raw, sender)
     base = raw.get("base") if _is_base(raw.get("base")) else None
     return Received(
         operation,
@@ -63,21 +65,37 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
     )
 
 
-def _payload(raw: Any) -> tuple[bytes, bool]:
-    """Canonical bytes, and whether every text in them can be stored as text."""
+def _payload(raw: Any) -> bytes:
+    """The bytes that an operation is known by: canonical where it can be, else plain JSON, always whole."""
     try:
-        payload = inbox.canonical(raw)
+        return inbox.canonical(raw)
     except ValueError:
-        return json.dumps(raw, sort_keys=True).encode(), False
-    return payload, b"\\u0000" not in payload or not _holds_nul(raw)
+        return json.dumps(raw, sort_keys=True).encode()
 
 
-def _holds_nul(value: Any) -> bool:
+def _unstorable(value: Any, pointer: str = "") -> Iterator[tuple[str, str, str]]:
+    """Everything inside an operation that can not be kept as a value: (problem's code, pointer, fault's code).
+
+    No database holds NUL as text and no UTF-8 a lone surrogate; an integer beyond 2^53 is another number to
+    whoever reads JSON as doubles; a name's length bounds the answer that points at it.
+    """
     if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_holds_nul(key) or _holds_nul(child) for key, child in value.items())
-    return isinstance(value, list) and any(_holds_nul(child) for child in value)
+        if _UNSTORABLE.search(value):
+            yield "text_not_storable", pointer, "text_not_storable"
+    elif type(value) is int:
+        if abs(value) > MAX_INTEGER:
+            yield "invalid_field", pointer, "out_of_range"
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            if _UNSTORABLE.search(key):
+                yield "text_not_storable", pointer, "text_not_storable"
+            elif len(key) > MAX_TEXT:
+                yield "invalid_field", f"{pointer}/{key[:MAX_TEXT]}", "unknown_field"
+            else:
+                yield from _unstorable(child, f"{pointer}/{key.replace('~', '~0').replace('/', '~1')}")
+    elif isinstance(value, list):
+        for index, child in enumerate(value):
+            yield from _unstorable(child, f"{pointer}/{index}")
 
 
 def _operation(raw: dict[str, Any], sender: Sender) -> Operation:
@@ -102,10 +120,19 @@ def _operation(raw: dict[str, Any], sender: Sender) -> Operation:
     )
 
 
+def _kept_only(raw: dict[str, Any]) -> Problem | None:
+    """The problem of an operation that can be kept, as bytes, but never be a value."""
+    found = next(_unstorable(raw), None)
+    if found is None:
+        return None
+    problem, pointer, fault = found
+    return Problem(problem, (_error(pointer, fault, "无法保存 · cannot be stored"),))
+
+
 def _problem(raw: dict[str, Any]) -> Problem | None:
     if raw.get("group"):
         return Problem("not_implemented", (_error("/group", "group", "尚未提供 · not there yet"),))
-    action = raw.get("action")
+    action = _text(raw, "action")
     if action in NOT_YET:
         return Problem("not_implemented", (_error("/action", str(action), "尚未提供 · not there yet"),))
     checks = (

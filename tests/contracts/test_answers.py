@@ -13,6 +13,7 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Map
 from werkzeug.test import TestResponse
 
+from field_api.auth.receipts import read_keys, verify
 from field_api.casework.founding import found
 from field_api.config import Config
 from field_api.endpoint import Spec
@@ -115,6 +116,9 @@ def test_syncing_answers_as_described(app: Flask, bureau: Bureau) -> None:
     ]  # fmt: skip
     again = holds(app, push(handheld, batch, store=store))
     assert [one["outcome"] for one in again["results"]] == outcomes
+    keys = read_keys(handheld.client.get("/.well-known/jwks.json").json)
+    assert verify([body["receipt"], again["receipt"]], keys).holds
+    assert not verify([again["receipt"]], keys).holds
     cursor = None
     for _ in range(100):
         page = holds(app, handheld.post("/sync/pull", {"cursor": cursor, "limit": 50}, headers=handheld.bearer))
