@@ -146,7 +146,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "It cannot pass: its file is not verified, or its signature does not hold.",
     ),
     "photo.original": ("查看原图", "Open the original"),
-    "photo.original_pending": ("原图尚未到达。", "The original has not arrived."),
     "photo.large": ("放大查看：{role}", "View large: {role}"),
     "photo.being_prepared": ("正在准备", "being prepared"),
     "photo.awaited": ("等待终端上传", "waiting for the terminal"),
@@ -240,7 +239,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "problems.all": ("全部问题代码", "All problem codes"),
     "problems.request": ("请求编号", "Request id"),
     "problems.home": ("回到首页", "Go to the first page"),
-    "problems.again": ("重新载入", "Load it again"),
     "retry.fix": (
         "终端把这个请求放在一边并提示执法人员；原样重发不会成功。",
         "The terminal sets this request aside and shows the officer; the same again will not succeed.",

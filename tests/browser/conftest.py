@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.site import Site, running_site
@@ -41,8 +41,13 @@ class Watched:
     def watch(self, page: Page) -> Page:
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("requestfailed", lambda request: self.complaints.append(f"{request.url} {request.failure}"))
+        page.on("requestfailed", self._miss)
         return page
+
+    def _miss(self, request: Request) -> None:
+        # Going on to the next page ends what the last one still loads.
+        if request.failure != "net::ERR_ABORTED":
+            self.complaints.append(f"{request.url} {request.failure}")
 
     def _hear(self, message: ConsoleMessage) -> None:
         # A refused form or a page that is not there is told on the page; the browser notes its status as well.

@@ -176,7 +176,8 @@ def test_every_problem_has_its_page_in_both_languages(world: World, bureau: Bure
     index = client.get("/problems/").text
     for kind in CATALOGUE.values():
         assert f'href="/problems/{kind.code}"' in index
-        for language, words in (("zh-CN", (kind.zh, kind.todo_zh, "终端")), ("en", (kind.en, kind.todo_en, "terminal"))):
+        in_chinese, in_english = (kind.zh, kind.todo_zh, "终端"), (kind.en, kind.todo_en, "terminal")
+        for language, words in (("zh-CN", in_chinese), ("en", in_english)):
             answer = client.get(f"/problems/{kind.code}", headers={"Accept-Language": language})
             assert answer.status_code == 200
             text = answer.text.replace("&#39;", "'")
