@@ -21,7 +21,7 @@ DEADLINE_S = 170
 @contextmanager
 def demo(data: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
     """Start the demo; whatever happens to the test, nothing of it stays."""
-    command = [sys.executable, "-m", "launcher", "demo", "--exit", "--data", str(data), *options]
+    command = [sys.executable, "-m", "launcher", "demo", "--data", str(data), *options]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
@@ -34,7 +34,7 @@ def demo(data: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
 def play(data: Path, *options: str, at: dict[str, Callable[[], None]] | None = None) -> tuple[int, str]:
     """Run the demo to its end; `at`: what to do once a step's number was printed as done."""
     lines: list[str] = []
-    with demo(data, *options) as process:
+    with demo(data, "--exit", *options) as process:
         assert process.stdout is not None
         for line in process.stdout:
             lines.append(line)
