@@ -64,6 +64,8 @@ def review_case(
     _require_stranger(session, identity, case, body)
     if verdict.verdict not in ("passed", "returned"):
         raise Problem("invalid_field", errors=[_error("/verdict")])
+    # Locked before it is asked: a push that is under way could leave a conflict after the answer.
+    Workspace(session, home, now).look_at(case)
     if verdict.verdict == "passed" and _has_open_conflicts(session, case):
         raise Problem("conflicts_open")
     values = {"review": verdict.verdict, "review_reason": verdict.reason or None}
