@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import orjson
 from flask import Blueprint, request
 
@@ -30,7 +32,19 @@ def index(context: Context) -> Answer:
     state = request.args.get("state", "open")
     if state not in ("open", "resolved"):
         raise Problem("invalid_field", errors=[{"pointer": "/state", "code": "not_in_list", "message": state[:20]}])
-    return Answer(resolve.conflicts(context.session, context.identity.scope_keys(), state))
+    found = resolve.conflicts(context.session, context.identity.scope_keys(), state)
+    return Answer([_mask(one) for one in found] if context.identity.masked else found)
+
+
+def _mask(conflict: dict[str, Any]) -> dict[str, Any]:
+    """Take out of a conflict's values what a record's body would withhold too."""
+    paths = services().home.types[conflict["type"]].masked
+    parts = {part for name, _, part in (path.partition(".") for path in paths) if name == conflict["field"]}
+    return conflict | {
+        side: {key: value for key, value in conflict[side].items() if key not in parts}
+        for side in ("base", "mine", "theirs")
+        if isinstance(conflict[side], dict)
+    }
 
 
 @blueprint.post("/conflicts/<conflict>/resolution")
@@ -41,7 +55,7 @@ def index(context: Context) -> Answer:
     load=ResolutionLoad,
     dump=ConflictDump,
     tag="review",
-    problems=("not_permitted", "not_found", "already_resolved", "invalid_field"),
+    problems=("not_permitted", "not_found", "already_resolved", "invalid_field", "operation_id_reused"),
 )
 def settle(context: Context, resolution: Resolution, conflict: str) -> Answer:
     identity = context.identity
@@ -61,6 +75,8 @@ def settle(context: Context, resolution: Resolution, conflict: str) -> Answer:
         raise Problem("not_found") from None
     except resolve.ConflictResolved:
         raise Problem("already_resolved") from None
+    except resolve.ResolutionReused:
+        raise Problem("operation_id_reused") from None
     except resolve.StateUnreachable:
         raise Problem("invalid_field", "此值现在不能采用 · this value cannot stand now") from None
     return Answer(settled)

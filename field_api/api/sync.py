@@ -59,6 +59,7 @@ def schema_document(_context: Context) -> Answer:
     dump=PushDump,
     tag="sync",
     digest_required=True,
+    receive_revoked=True,
     problems=("body_damaged", "envelope_invalid", "batch_too_large", "push_in_flight"),
 )
 def push(context: Context, batch: pushing.Batch) -> Answer:
@@ -127,4 +128,6 @@ def _pusher(identity: Identity) -> pushing.Pusher:
         _terminal(identity),
         identity.terminal_no or "",
         frozenset(identity.scope_keys()),
+        identity.masked,
+        identity.revoked,
     )

@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from field_api.auth.identity import SUPERVISING_ROLES
 from field_api.casework.declare import enum, synced
 from sync.engine.kinds import BOOLEAN, DIGEST, IDENTIFIER, POSITION, TIME, group, integer, list_of, text
 from sync.store.base import Base, Id, Json, UtcDateTime
@@ -31,7 +30,8 @@ PARTY = group(
     }
 )
 SHOP = text(100)
-SUPERVISORS = frozenset(SUPERVISING_ROLES)
+# Nobody's role: a verdict is given by `review`, which asks whose case it is, never by a push.
+BY_VERDICT = frozenset({"verdict"})
 
 
 class Incident(Base):
@@ -91,10 +91,10 @@ class Case(Base):
     author: Mapped[str | None] = mapped_column(Id, info=synced("write_once", IDENTIFIER))
     status: Mapped[str] = mapped_column(sa.String(16), info=synced("state", enum("status")))
     review: Mapped[str] = mapped_column(
-        sa.String(16), info=synced("supervisor_wins", enum("review"), writable_by=SUPERVISORS)
+        sa.String(16), info=synced("supervisor_wins", enum("review"), writable_by=BY_VERDICT)
     )
     review_reason: Mapped[str | None] = mapped_column(
-        sa.String(500), info=synced("supervisor_wins", text(500), writable_by=SUPERVISORS)
+        sa.String(500), info=synced("supervisor_wins", text(500), writable_by=BY_VERDICT)
     )
     priority_hint: Mapped[int | None] = mapped_column(info=synced("latest", integer(0, 9)))
     case_no: Mapped[str | None] = mapped_column(sa.String(32), info=synced("server_owned", text(32)))
@@ -143,10 +143,10 @@ class Evidence(Base):
     bytes: Mapped[str] = mapped_column(sa.String(16), info=synced("server_owned", enum("bytes")))
     authentic: Mapped[bool | None] = mapped_column(info=synced("server_owned", BOOLEAN))
     review: Mapped[str] = mapped_column(
-        sa.String(16), info=synced("supervisor_wins", enum("evidence_review"), writable_by=SUPERVISORS)
+        sa.String(16), info=synced("supervisor_wins", enum("evidence_review"), writable_by=BY_VERDICT)
     )
     review_reason: Mapped[str | None] = mapped_column(
-        sa.String(500), info=synced("supervisor_wins", text(500), writable_by=SUPERVISORS)
+        sa.String(500), info=synced("supervisor_wins", text(500), writable_by=BY_VERDICT)
     )
     captured_at_corrected: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("server_owned", TIME))
 

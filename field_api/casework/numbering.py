@@ -23,8 +23,10 @@ class Counter(Base):
     value: Mapped[int] = mapped_column(sa.BigInteger)
 
 
-def case_numbers(session: Session, region: str, now: datetime, count: int) -> list[str]:
+def case_numbers(session: Session, region: str, now: datetime, wanted: int) -> list[str]:
     """The next numbers of the day: 6 digits region, 8 date, 5 count; 19 in all. Locks: the day's counter."""
+    if not wanted:
+        return []
     day = now.astimezone(SHANGHAI).strftime("%Y%m%d")
-    last = add(session, Counter, {"name": f"case/{region}/{day}"}, "value", count)
-    return [f"{region}{day}{number:05d}" for number in range(last - count + 1, last + 1)]
+    last = add(session, Counter, {"name": f"case/{region}/{day}"}, "value", wanted)
+    return [f"{region}{day}{count:05d}" for count in range(last - wanted + 1, last + 1)]

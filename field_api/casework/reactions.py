@@ -37,41 +37,44 @@ _SENT = ("waiting", "delivering", "delivered", "held")
 
 def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
     """The server's own operations that these changes call for."""
-    values: dict[str, dict[str, Any]] = {}
-    maybe_ready: set[str] = set()
-    for change in changes:
-        if change.after.type == "case":
-            values[change.after.id] = _case_values(session, change)
-            if delivery.may_be_ready(change.after.body):
-                maybe_ready.add(change.after.id)
-        elif change.after.type == "evidence":
-            case = change.after.body["case"]
-            if change.before is None and _was_passed(session, case):
-                values.setdefault(case, {}).update(_reopen(session, case))
-            else:
-                maybe_ready.add(case)
-    _number(session, changes, values, region, now)
-    changed = {case for case, given in values.items() if given}
-    follow = [server.patch("case", case, values[case], now) for case in sorted(changed)]
-    for case in sorted(maybe_ready - changed):
-        follow += delivery.make_ready(session, case, now)
+    values = _cases_values(session, [change for change in changes if change.after.type == "case"], region, now)
+    evidence = [change for change in changes if change.after.type == "evidence"]
+    for case in _overtaken(session, evidence):
+        values[case] = values.get(case, {}) | _reopen(session, case)
+    maybe_ready = values.keys() | {change.after.body["case"] for change in evidence}
+    follow = [server.patch("case", case, asked, now) for case, asked in values.items() if asked]
+    reopened = {operation.record for operation in follow}
+    if maybe_ready - reopened:
+        for case in delivery.candidates(session, maybe_ready - reopened):
+            follow += delivery.make_ready(session, case, now)
     return follow
 
 
-def _number(
-    session: Session, changes: Sequence[Change], values: dict[str, dict[str, Any]], region: str, now: datetime
-) -> None:
-    """Give every case that was registered its number, all of a batch at once."""
-    waiting = [
+def _cases_values(
+    session: Session, changes: Sequence[Change], region: str, now: datetime
+) -> dict[str, dict[str, Any]]:
+    """What the server writes on each changed case, perhaps nothing; numbers are taken for all at once."""
+    values = {change.after.id: _case_values(session, change) for change in changes}
+    unnumbered = [
         change.after.id
         for change in changes
-        if change.after.type == "case"
-        and change.after.body["status"] != "draft"
-        and change.after.body["case_no"] is None
+        if change.after.body["status"] != "draft" and change.after.body["case_no"] is None
     ]
-    if waiting:
-        for case, number in zip(waiting, case_numbers(session, region, now, len(waiting)), strict=True):
-            values[case]["case_no"] = number
+    for case, number in zip(unnumbered, case_numbers(session, region, now, len(unnumbered)), strict=True):
+        values[case]["case_no"] = number
+    return values
+
+
+def _overtaken(session: Session, changes: Sequence[Change]) -> list[str]:
+    """Passed cases to which evidence came, or of whose evidence a passed piece no longer is."""
+    touched = {
+        change.after.body["case"]
+        for change in changes
+        if change.before is None or (change.before.body["review"] == "passed" != change.after.body["review"])
+    }
+    if not touched:
+        return []
+    return list(session.scalars(sa.select(Case.id).where(Case.id.in_(touched), Case.review == "passed")))
 
 
 def _case_values(session: Session, change: Change) -> dict[str, Any]:
@@ -97,10 +100,6 @@ def _by_officer(before: Record, after: Record) -> bool:
     changed = [name for name in CONTENT if before.body.get(name) != after.body.get(name)]
     stamps = [after.stamps[name] for name in changed if name in after.stamps]
     return not stamps or any(not stamp.supervisor and stamp.store != "server" for stamp in stamps)
-
-
-def _was_passed(session: Session, case: str) -> bool:
-    return session.scalar(sa.select(Case.review).where(Case.id == case)) == "passed"
 
 
 def _reopen(session: Session, case: str, standing: str | None = None) -> dict[str, Any]:

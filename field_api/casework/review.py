@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,13 @@ from sqlalchemy.orm import Session
 
 from field_api.auth.identity import Identity
 from field_api.casework import scope, server
-from field_api.casework.models import Evidence
+from field_api.casework.models import BY_VERDICT, Evidence
 from field_api.problems import Problem
 from sync.engine.values import Author, Operation
 from sync.service.home import Home
 from sync.service.workspace import Received, Workspace, own_operation
 from sync.store import operations as inbox
-from sync.store.tables import ConflictRow
+from sync.store.tables import ConflictRow, OperationRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,11 @@ def _body(session: Session, identity: Identity, record: str, record_type: str) -
 def _require_stranger(session: Session, identity: Identity, case: str, body: dict[str, Any]) -> None:
     """Nobody reviews what he wrote, stood by, or photographed."""
     hands = {body["author"], *(step["by"] for step in body["timeline"] + body["notes"] + body["documents"])}
+    pieces = sa.select(Evidence.id).where(Evidence.case == case)
     hands |= set(session.scalars(sa.select(Evidence.officer).where(Evidence.case == case)))
+    # Evidence names its photographer itself; who pushed it is not his to say.
+    pushed = sa.select(OperationRow.officer).where(OperationRow.record.in_(pieces), OperationRow.action == "create")
+    hands |= set(session.scalars(pushed))
     if identity.officer in hands:
         raise Problem("own_case")
 
@@ -106,12 +110,13 @@ def _judge(
 ) -> dict[str, Any]:
     space = Workspace(session, home, now)
     standing = space.look_at(record)
+    author = author_of(identity)
     operation = Operation(
         verdict.id,
         "patch",
         record_type,
         record,
-        author_of(identity),
+        replace(author, roles=author.roles | BY_VERDICT),
         server.moment(now),
         base=standing.version,
         set=values,
@@ -119,14 +124,19 @@ def _judge(
     received = own_operation(operation)
     known = inbox.known(session, [verdict.id]).get(verdict.id)
     if known is not None:
-        return _again(known, received)
+        return _again(session, known, received)
     [result] = space.apply([received])
     return result
 
 
-def _again(row: Any, received: Received) -> dict[str, Any]:
+def _again(session: Session, row: Any, received: Received) -> dict[str, Any]:
     """The same verdict once more: its first answer. Times and base differ, so what it says is compared."""
     before: dict[str, Any] = orjson.loads(row.result)
-    if row.store != received.operation.author.store:
+    operation = received.operation
+    first = session.execute(
+        sa.select(OperationRow.record, OperationRow.payload).where(OperationRow.id == operation.id)
+    ).one()
+    same = (row.store, first.record) == (operation.author.store, operation.record)
+    if not same or orjson.loads(first.payload).get("set") != dict(operation.set):
         raise Problem("operation_id_reused")
     return before | {"duplicate": True}

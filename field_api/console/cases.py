@@ -24,7 +24,10 @@ VERDICTS = ("passed", "returned", "rejected")
 @page()
 def index(context: Context) -> Answer:
     asked = Filter(
-        *(argument(name, 32) for name in ("status", "review", "delivery", "unit")),
+        status=argument("status", 32),
+        review=argument("review", 32),
+        delivery=argument("delivery", 32),
+        unit=argument("unit", 32),
         text=argument("q"),
         page=_page_number(argument("page", 6)),
     )

@@ -15,7 +15,7 @@ from field_api.console.page import argument, form_id, form_text, page, render, r
 from field_api.endpoint import Answer, Context
 from field_api.extensions import services
 from field_api.problems import Problem
-from sync.engine.values import Field, MergeClass
+from sync.engine.values import MergeClass
 from sync.service import resolve
 from sync.service.resolve import Resolution
 
@@ -99,13 +99,13 @@ def _resolution(found: OneConflict) -> Resolution:
 def _value(found: OneConflict) -> Any:
     """The value as typed, judged by its field."""
     declared = TYPES[found.row["type"]].fields[found.row["field"]]
-    value = _typed(found, declared)
+    value = _typed(found)
     if value is None or declared.kind.check(value) is not None:
         raise _wrong("/value")
     return value
 
 
-def _typed(found: OneConflict, declared: Field) -> Any:
+def _typed(found: OneConflict) -> Any:
     editor = editor_of(found.row)
     if editor == "group":
         parts = {key: form_text(f"value.{key}") for key in _parts(found)}

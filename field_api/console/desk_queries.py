@@ -20,6 +20,8 @@ from sync.service import resolve
 from sync.store.outbox import OutboxRow
 from sync.store.tables import ConflictRow, OperationRow, RecordRow
 
+# A payload is as large as its author made it; a page shows this much of it.
+PAYLOAD_CHARS = 20_000
 CONFLICTS_LIMIT = 200
 DELIVERIES_LIMIT = 200
 # What a person must act on comes first, what is over comes last.
@@ -192,7 +194,7 @@ def quarantined(session: Session, identity: Identity) -> list[Quarantined]:
     return [
         Quarantined(
             row,
-            orjson.dumps(orjson.loads(row.payload), option=orjson.OPT_INDENT_2).decode(),
+            orjson.dumps(orjson.loads(row.payload), option=orjson.OPT_INDENT_2).decode()[:PAYLOAD_CHARS],
             orjson.loads(row.result).get("problem") or {},
             known.people.get(row.officer, ""),
             known.terminals.get(row.terminal, ""),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
 import orjson
-import sqlalchemy as sa
 from flask import Blueprint, Response, g, request, send_file
+from sqlalchemy.orm import Session
 
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
@@ -17,7 +18,7 @@ from field_api.console.page import TEMPLATES, language
 from field_api.console.words import say
 from field_api.extensions import db, services
 from field_api.problems import Problem
-from field_api.transactions import write
+from field_api.transactions import read, write
 from media.blobs import FileBlobs
 from media.errors import BlobMissing
 from media.tables import EvidenceView
@@ -31,38 +32,41 @@ THUMBNAIL_CACHE = "private, max-age=300"
 
 @blueprint.get("/<uuid:evidence>/<kind>")
 def picture(evidence: UUID, kind: str) -> Response:
-    """Stream a picture; the transaction that logs the view is over before the stream begins."""
+    """Stream a picture; that it is shown is on disk before the stream begins."""
     if kind not in KINDS:
         raise Problem("not_found")
     session, now = db.session(), datetime.now(UTC)
     identity = g.who = identify_console(session, services().keys, request, now)
-    opened = write(session, lambda: _open(session, identity, str(evidence), kind, now))
+    row = read(session, lambda: scope.require(session, identity, str(evidence), "evidence"))
+    body = orjson.loads(row.body)
+    opened = _open(body, kind)
     if isinstance(opened, str):
         return _placeholder(opened, 404 if kind == "original" else 200)
-    file, media_type = opened
-    response = send_file(file, mimetype=media_type)
+    try:
+        write(session, lambda: _log(session, row.id, identity, kind, now))
+    except BaseException:
+        opened.close()
+        raise
+    response = send_file(opened, mimetype=body["media_type"] if kind == "original" else "image/jpeg")
     response.headers["Cache-Control"] = THUMBNAIL_CACHE if kind == "thumbnail" else "no-store"
     return response
 
 
-def _open(
-    session: sa.orm.Session, identity: Identity, evidence: str, kind: str, now: datetime
-) -> tuple[BinaryIO, str] | str:
-    """Open the picture and log that it is shown; the words for why there is none otherwise. Writes: evidence_view.
-
-    Raises:
-        Problem: not_found.
-    """
-    body = orjson.loads(scope.require(session, identity, evidence, "evidence").body)
+def _open(body: Mapping[str, Any], kind: str) -> BinaryIO | str:
+    """Open the picture; the words for why there is none otherwise."""
     if body["bytes"] != "verified":
         return "photo.broken" if body["bytes"] == "mismatched" else "photo.awaited"
     blobs = FileBlobs(services().config.data / "blobs")
     try:
-        file = blobs.open(body["sha256"]) if kind == "original" else blobs.open_derived(body["sha256"], f"{kind}.jpg")
+        return blobs.open(body["sha256"]) if kind == "original" else blobs.open_derived(body["sha256"], f"{kind}.jpg")
     except BlobMissing:
         return "photo.being_prepared"
+
+
+def _log(session: Session, evidence: str, identity: Identity, kind: str, now: datetime) -> None:
+    """Write down who is shown what. Writes: evidence_view."""
     session.add(EvidenceView(id=new_id(), evidence=evidence, officer=identity.officer, kind=kind, at=now))
-    return file, body["media_type"] if kind == "original" else "image/jpeg"
+    session.flush()
 
 
 def _placeholder(key: str, status: int) -> Response:

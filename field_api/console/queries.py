@@ -115,16 +115,17 @@ def cases(session: Session, identity: Identity, asked: Filter) -> CaseList:
 
 
 def _strips(session: Session, ids: Sequence[str]) -> dict[str, Strip]:
-    within = {"partition_by": Evidence.case}
+    case, order = Evidence.case, (Evidence.captured_at, Evidence.id)
+    is_pending = sa.case((Evidence.review == "pending", 1), else_=0)
     ranked = (
         sa.select(
             Evidence.id,
             Evidence.case,
             Evidence.role,
             Evidence.review,
-            sa.func.row_number().over(**within, order_by=(Evidence.captured_at, Evidence.id)).label("place"),
-            sa.func.count().over(**within).label("count"),
-            sa.func.sum(sa.case((Evidence.review == "pending", 1), else_=0)).over(**within).label("pending"),
+            sa.func.row_number().over(partition_by=case, order_by=order).label("place"),
+            sa.func.count().over(partition_by=case).label("count"),
+            sa.func.sum(is_pending).over(partition_by=case).label("pending"),
         )
         .where(Evidence.case.in_(ids))
         .subquery()

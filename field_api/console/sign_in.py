@@ -63,7 +63,7 @@ def leave(context: Context) -> Answer:
 
 @blueprint.get("/language/<choice>")
 @page(caller="anyone", mode="own")
-def speak(context: Context, choice: str) -> Answer:
+def speak(_context: Context, choice: str) -> Answer:
     if choice not in LANGUAGES:
         raise Problem("not_found")
     response = Response()

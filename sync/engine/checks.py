@@ -36,7 +36,7 @@ def check_set(record_type: RecordType, operation: Operation) -> Problem | None:
             continue
         if declared.merge is MergeClass.SERVER_OWNED and not operation.author.server:
             continue
-        if not permitted(declared.writable_by, operation.author):
+        if not permitted(declared.writable_by, operation.author) or _withheld(record_type, operation, name):
             return Problem("not_permitted", (_error(f"/set/{name}", Fault("not_permitted", "无权填写 · not yours")),))
         if declared.merge is MergeClass.STATE and not operation.author.server:
             errors.append(_error(f"/set/{name}", Fault("state", "状态只能由事件改变 · changes by events only")))
@@ -45,6 +45,17 @@ def check_set(record_type: RecordType, operation: Operation) -> Problem | None:
         if fault:
             errors.append(_error(f"/set/{name}", fault))
     return Problem("invalid_field", tuple(errors[:50])) if errors else None
+
+
+def _withheld(record_type: RecordType, operation: Operation, name: str) -> bool:
+    """Say whether a masked author would set what he does not see: a part at creation, its whole field later."""
+    if not operation.author.masked:
+        return False
+    parts = {path.partition(".")[2] for path in record_type.masked if path.partition(".")[0] == name}
+    value = operation.set[name]
+    if operation.action == "create" and isinstance(value, Mapping):
+        return bool(parts & value.keys())
+    return bool(parts)
 
 
 def check_item(record_type: RecordType, operation: Operation) -> Problem | None:

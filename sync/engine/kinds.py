@@ -10,8 +10,13 @@ from typing import Any
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 SHA256 = re.compile(r"[0-9a-f]{64}")
-COORD_SYSTEMS = frozenset({"wgs84", "gcj02", "cgcs2000"})
+# Compared, not looked up: what was sent may be a list or an object, which no set can look up.
+COORD_SYSTEMS = ("wgs84", "gcj02", "cgcs2000")
 MAX_INTEGER = 2**53 - 1
+# fromisoformat alone also takes week dates and forms without separators, which terminals can't read.
+_RFC3339 = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +143,10 @@ def group(fields: Mapping[str, Kind]) -> Kind:
 
 def parse_time(value: Any) -> datetime | None:
     """Read an RFC 3339 time with an offset; None when it is none."""
-    if type(value) is not str or not 20 <= len(value) <= 40:
+    if type(value) is not str or not _RFC3339.fullmatch(value):
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        moment = datetime.fromisoformat(value.upper())
         # A time near year 1 or 9999 overflows when it is moved to UTC.
         return moment if moment.tzinfo is not None and 1900 < moment.year < 9000 else None
     except ValueError:

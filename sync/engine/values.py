@@ -91,7 +91,10 @@ class RecordType:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who made an operation; `server` for jobs and the server itself, which may write what it owns."""
+    """Who made an operation; `server` for jobs and the server itself, which may write what it owns.
+
+    masked: he does not see the masked parts of records, and so must not replace what holds them.
+    """
 
     officer: str
     roles: frozenset[str]
@@ -100,6 +103,7 @@ class Author:
     terminal: str | None = None
     supervisor: bool = False
     server: bool = False
+    masked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

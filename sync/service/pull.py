@@ -120,8 +120,7 @@ def _change(row: Any, types: Mapping[str, RecordType], masked: bool) -> bytes:
         name, _, part = path.partition(".")
         if isinstance(body.get(name), dict):
             body[name].pop(part, None)
-    names = [f"{row.type}.{path}" for path in hidden]
-    tail = orjson.dumps({"body": body, "masked": names})
+    tail = orjson.dumps({"body": body, "masked": hidden})
     return f'{{"action":"put",{head},'.encode() + tail[1:]
 
 

@@ -48,6 +48,8 @@ class Pusher:
     terminal: str
     terminal_no: str
     scope: frozenset[str]
+    masked: bool = False
+    revoked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,8 @@ def prepare(home: Home, pusher: Pusher, batch: Batch, *, now: datetime, schema: 
     received = [decode(raw, sender, home.types) for raw in batch.operations]
     if batch.schema != schema:
         received = [replace(one, problem=Problem("unknown_schema")) for one in received]
+    if pusher.revoked:
+        received = [replace(one, problem=Problem("terminal_revoked")) for one in received]
     return Prepared(batch, pusher, sender, received)
 
 
@@ -91,7 +95,13 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
 
 def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     author = Author(
-        pusher.officer, pusher.roles, pusher.unit, batch.store, pusher.terminal, pusher.supervisor
+        pusher.officer,
+        pusher.roles,
+        pusher.unit,
+        batch.store,
+        pusher.terminal,
+        pusher.supervisor,
+        masked=pusher.masked,
     )
     monotonic = batch.clock.get("monotonic_ms")
     boot = batch.clock.get("boot")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from sync.engine.values import Author, MergeClass, Operation, RecordType
 from sync.service.home import Home
 from sync.service.workspace import Workspace, own_operation
+from sync.store import operations as inbox
 from sync.store.tables import AudienceRow, ConflictRow
 
 
@@ -22,6 +23,10 @@ class ConflictUnknown(Exception):
 
 class ConflictResolved(Exception):
     """Somebody settled it before, otherwise."""
+
+
+class ResolutionReused(Exception):
+    """This resolution's id names another operation."""
 
 
 class StateUnreachable(Exception):
@@ -81,7 +86,7 @@ def resolve(
     """Settle a conflict: an operation of the person's own, which syncs down like any other.
 
     Raises:
-        ConflictUnknown, ConflictResolved, StateUnreachable.
+        ConflictUnknown, ConflictResolved, ResolutionReused, StateUnreachable.
     Locks: the conflict's row, the record. Writes: sync_conflict and what an operation writes.
     """
     visible = sa.select(AudienceRow.family).where(AudienceRow.scope.in_(scopes))
@@ -97,6 +102,8 @@ def resolve(
     space = Workspace(session, home, now)
     operation = _operation(space, home.types[row.type], row, value, resolution, author, now)
     if operation is not None:
+        if inbox.known(session, [operation.id]):
+            raise ResolutionReused
         [result] = space.apply([own_operation(operation)])
         if result["outcome"] not in ("applied", "unchanged"):
             raise StateUnreachable
@@ -141,12 +148,14 @@ def _operation(
         )
     for step in declared.transitions:
         if step.target == value and standing in step.sources:
+            # The step's own author was allowed to take it when it was proposed; this person lets it stand.
+            roles = author.roles | (step.roles or frozenset()) if resolution.keep == "mine" else author.roles
             return Operation(
                 resolution.id,
                 "transition",
                 row.type,
                 row.record,
-                author,
+                replace(author, roles=roles),
                 at,
                 base=record.version,
                 event=step.event,

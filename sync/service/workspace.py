@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sync.engine.hlc import Hlc
+from sync.engine.kinds import parse_time
 from sync.engine.merge import merge, refuse
 from sync.engine.values import FINAL, Decision, Operation, Outcome, Problem, Record
 from sync.service.home import Change, Home
@@ -341,7 +342,13 @@ def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
 
 
 def own_operation(operation: Operation) -> Received:
-    """Wrap an operation that did not come over the wire; its payload is what a terminal would have sent."""
+    """Wrap an operation that did not come over the wire; its payload is what a terminal would have sent.
+
+    Its time is its clock: without one it would lose every `latest` field and head every list.
+    """
+    moment = parse_time(operation.at)
+    if moment is not None and not operation.hlc:
+        operation = replace(operation, hlc=str(Hlc(int(moment.timestamp() * 1000), 0, sequence.NODE)))
     payload = inbox.canonical(
         {
             "id": operation.id,

@@ -9,7 +9,7 @@ import hashlib
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,9 @@ from sqlalchemy.orm import Session
 from demo.pictures import make_photo
 from field_api.auth import officers
 from field_api.casework import delivery, evidence, server
+from field_api.casework.enums import label
 from field_api.casework.founding import found
+from field_api.console.show import CHINA
 from field_api.extensions import services
 from media import image
 from media.blobs import FileBlobs
@@ -32,7 +34,7 @@ from sync.store.operations import canonical
 from sync.store.outbox import OutboxRow
 from tests.integration.people import Bureau, Handheld, now
 
-FIRST = datetime(2026, 11, 22, 1, 30, tzinfo=UTC)
+FIRST = datetime(2026, 11, 22, 9, 30, tzinfo=CHINA)
 TO_CLOSED = ("register", "investigate", "advise", "close")
 DESCRIPTION = "演示数据：人行道上摆放水果摊位，占用盲道约三米，当事人在场"
 
@@ -54,6 +56,10 @@ class World:
         """A new officer, as the author of operations."""
         person = self.bureau.officer(username, *roles, unit=unit, **options)
         return Author(person, frozenset(roles), unit, f"store-{username}", self.handheld.id)
+
+    def as_officer(self, person: str) -> Author:
+        """Somebody who is known already, at work in the field."""
+        return Author(person, frozenset({"officer"}), "u1", f"store-{person}", self.handheld.id)
 
     def tick(self, **step: float) -> datetime:
         """The next moment of the story."""
@@ -124,7 +130,9 @@ class World:
     ) -> str:
         """A photo with its record; `arrives`: its bytes too; `derived`: its copies are made."""
         author, taken = author or self.officer, self.tick(seconds=40)
-        content = make_photo(None, label=role, taken_at=taken, lng=103.8485, lat=30.0756, seed=seed, size=size)
+        place = {"lng": 103.8485, "lat": 30.0756}
+        word = label("evidence_role", role, "zh")
+        content = make_photo(None, label=word, taken_at=taken, **place, seed=seed, size=size)
         values = {
             "case": case,
             "role": role,
@@ -183,6 +191,15 @@ class World:
         self.apply(one)
         [result] = self.apply(two)
         return str(result["conflicts"][0]["id"])
+
+    def judge(self, case: str, photos: list[str], supervisor: Author) -> None:
+        """Pass the photos and the case, which makes it ready for the centre."""
+        author = replace(supervisor, supervisor=True, store=f"console:{supervisor.officer}")
+        for kind, record in (*(("evidence", photo) for photo in photos), ("case", case)):
+            base = self.version(record)
+            one = self.operation(author, "patch", kind, record, base=base, set={"review": "passed"})
+            [result] = self.apply(one)
+            assert result["outcome"] == "applied", result
 
     def deliver(self, case: str, end: str, words: str = "") -> str:
         """Bring a passed case's delivery to an end: held, refused, or delivered with a task number."""

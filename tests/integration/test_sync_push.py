@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import sqlalchemy as sa
+from flask import Flask
+
+from field_api.auth import terminals
+from field_api.extensions import db
 from tests.integration.field import Terminal, new_id, read_jws, terminal
 from tests.integration.people import Bureau
 
@@ -184,3 +190,52 @@ def test_a_restart_since_the_capture_leaves_no_corrected_time(bureau: Bureau) ->
     own.done(case, photo)
     own.pull()
     assert own.body(photo["record"])["captured_at_corrected"] is None
+
+
+def test_a_revoked_terminal_is_received_and_all_of_it_quarantined(bureau: Bureau) -> None:
+    """200; what is new is kept as terminal_revoked, what was final before is answered as it was."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case")
+    [before] = own.send(case)
+    bureau.change(lambda session: terminals.revoke(session, own.handheld.id, datetime.now(UTC)))
+    results = own.send(case, own.create("case"))
+    assert results[0] == before | {"duplicate": True}
+    assert (results[1]["outcome"], results[1]["problem"]["code"]) == ("quarantined", "terminal_revoked")
+    assert own.ask().status_code == 403
+
+
+def _statements(app: Flask, work: Callable[[], Any]) -> int:
+    with app.app_context():
+        engine = db.engine
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        seen.append(statement)
+
+    sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        work()
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", note)
+    return len(seen)
+
+
+def test_a_push_of_fifty_takes_as_many_statements_as_one_of_two(bureau: Bureau, app: Flask) -> None:
+    """Creates, numbered cases, photos, edits and appends: the statements do not grow with the batch."""
+    own = terminal(bureau, "zhang")
+    old = [own.create("case") for _ in range(60)]
+    own.done(*old)
+
+    def batch(size: int) -> list[dict[str, Any]]:
+        made = [own.create("case") for _ in range(size)]
+        return [
+            *made,
+            *(own.step(one["record"], "register") for one in made),
+            *(own.photo(one["record"], own.officer) for one in made),
+            *(own.patch("case", one["record"], 1, description=new_id()) for one in old[:size]),
+            *(own.append("case", one["record"], "notes", text="x") for one in old[:size]),
+        ]
+
+    few, many = batch(2), batch(50)
+    own.done(own.create("case"))
+    assert _statements(app, lambda: own.done(*many)) == _statements(app, lambda: own.done(*few))

@@ -1,0 +1,164 @@
+"""The console in a real Chromium, on a real server: by keyboard, by mouse, without script, narrow and wide."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.chromium import new_page, sign_in
+from tests.browser.conftest import Watched
+from tests.browser.sights import CONTRAST, OVERFLOW, SMALL_TARGETS
+from tests.browser.site import Site
+
+pytestmark = pytest.mark.browser
+NARROW, WIDE = (360, 780), (1280, 900)
+
+
+def paths(site: Site) -> list[str]:
+    return [
+        "/console/",
+        f"/console/cases/{site.case}",
+        f"/console/cases/{site.own_case}",
+        "/console/conflicts",
+        f"/console/conflicts/{site.conflict}",
+        "/console/delivery",
+        "/console/quarantine",
+        "/problems/",
+        "/problems/own_case",
+        "/console/nowhere",
+    ]
+
+
+@pytest.fixture
+def page(browser: Browser, site: Site, watched: Watched) -> Page:
+    """A supervisor's page, signed in."""
+    opened = watched.watch(new_page(browser, site.url))
+    sign_in(opened, "shenhe")
+    return opened
+
+
+def badge(page: Page, photo: str) -> str:
+    return page.locator(f"#photo-{photo} .title .badge").inner_text()
+
+
+def test_photos_are_judged_by_keyboard_alone(page: Page, site: Site) -> None:
+    """j chooses, p passes and moves on, r asks for a reason, ? helps, Enter enlarges; the page never reloads."""
+    page.goto(f"/console/cases/{site.case}")
+    page.evaluate("window.stayed = true")
+    page.keyboard.press("?")
+    expect(page.locator("#help")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("j")
+    expect(page.locator(f"#photo-{site.photos[0]} .large")).to_be_focused()
+    page.keyboard.press("p")
+    expect(page.locator(f"#photo-{site.photos[0]} .title .badge")).to_have_text("采用")
+    expect(page.locator("#said")).to_contain_text("已通过")
+    expect(page.locator(f"#photo-{site.photos[1]} .large")).to_be_focused()
+    page.keyboard.press("r")
+    expect(page.locator("#returning-reason")).to_be_focused()
+    page.keyboard.type("演示数据：模糊 pjk?")
+    page.locator("#returning button[value=returned]").press("Enter")
+    expect(page.locator(f"#photo-{site.photos[1]} .title .badge")).to_have_text("退回重拍")
+    expect(page.locator(f"#photo-{site.photos[1]} .words")).to_have_text("演示数据：模糊 pjk?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer")).to_be_visible()
+    expect(page.locator("#viewer-caption")).to_contain_text("第 3 张")
+    page.keyboard.press("p")
+    expect(page.locator("#viewer-caption")).to_contain_text("第 4 张")
+    page.keyboard.press("k")
+    expect(page.locator("#viewer-caption")).to_contain_text("采用")
+    assert page.evaluate("window.stayed") is True
+    page.reload()
+    assert [badge(page, photo) for photo in site.photos[:3]] == ["采用", "退回重拍", "采用"]
+
+
+def test_photos_are_judged_by_mouse(page: Page, site: Site) -> None:
+    """A click enlarges, the buttons judge, and a preset reason saves typing."""
+    page.goto(f"/console/cases/{site.case}")
+    photo = page.locator(f"#photo-{site.photos[3]}")
+    photo.locator(".large").click()
+    page.locator("#viewer [data-judge=return]").click()
+    page.locator("[data-reason]").first.click()
+    page.locator("#returning button[value=rejected]").click()
+    expect(photo.locator(".title .badge")).to_have_text("不采用")
+    page.locator("#viewer [data-close]").click()
+    photo.locator("form.pass button").click()
+    expect(photo.locator(".title .badge")).to_have_text("采用")
+
+
+def test_a_verdict_needs_no_script(browser: Browser, site: Site, watched: Watched) -> None:
+    """The same forms work in a browser that runs no script at all."""
+    page = watched.watch(new_page(browser, site.url, script=False))
+    sign_in(page, "shenhe")
+    page.goto(f"/console/cases/{site.case}")
+    photo = page.locator(f"#photo-{site.photos[2]}")
+    photo.locator("details.return summary").click()
+    photo.locator("input[name=reason]").fill("演示数据：角度不对")
+    photo.locator("button[value=returned]").click()
+    expect(photo.locator(".title .badge")).to_have_text("退回重拍")
+    page.locator("#case-reason").fill("演示数据：请补拍")
+    page.locator(".verdict form.return button").click()
+    expect(page.locator(".verdict .badge")).to_have_text("退回")
+
+
+def test_ones_own_case_shows_why_and_no_button(page: Page, site: Site) -> None:
+    """Keys do nothing there but say why."""
+    page.goto(f"/console/cases/{site.own_case}")
+    expect(page.locator("form[action$=verdict]")).to_have_count(0)
+    page.keyboard.press("j")
+    page.keyboard.press("p")
+    expect(page.locator("#said")).to_contain_text("须由其他审核人员审核")
+
+
+def test_a_conflict_is_settled(page: Page, site: Site) -> None:
+    """The reader compares, chooses, says why, and sees what stands."""
+    page.goto("/console/conflicts")
+    page.locator(f"a[href='/console/conflicts/{site.conflict}']").first.click()
+    assert page.locator("mark").count() >= 2
+    expect(page.locator("#value")).to_be_hidden()
+    page.get_by_label("后到的值").check()
+    page.get_by_label("理由").fill("演示数据：依照片为准")
+    page.get_by_role("button", name="处理").click()
+    expect(page.locator("#said")).to_contain_text("冲突已处理")
+    expect(page.locator(".stands")).to_contain_text("人行道约三米")
+
+
+@pytest.mark.parametrize(("language", "title"), [("zh-CN", "登录审核台"), ("en-US", "Sign in to the console")])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+def test_every_page_fits_and_can_be_read(
+    browser: Browser,
+    site: Site,
+    watched: Watched,
+    size: tuple[int, int],
+    scheme: str,
+    language: str,
+    title: str,
+) -> None:
+    """No page scrolls sideways; every text has 4.5:1; every target is 44 px; nothing is complained of."""
+    page = watched.watch(new_page(browser, site.url, size, scheme=scheme, language=language))
+    page.goto("/console/login")
+    expect(page.locator("h1")).to_have_text(title)
+    faults = {"/console/login": look(page)}
+    sign_in(page, "shenhe")
+    for path in paths(site):
+        page.goto(path)
+        faults[path] = look(page)
+    assert {path: found for path, found in faults.items() if found} == {}
+    page.context.close()
+
+
+def look(page: Page) -> list[str]:
+    """What a reader would stumble over on this page."""
+    found: list[str] = [*page.evaluate(OVERFLOW), *page.evaluate(CONTRAST), *page.evaluate(SMALL_TARGETS)]
+    return found
+
+
+def test_the_language_is_chosen_by_a_link(page: Page) -> None:
+    """One click changes every word of the same page, and the choice stays."""
+    page.goto("/console/delivery?state=held")
+    page.locator("a.language").click()
+    expect(page.locator("h1")).to_have_text("Delivery to the centre")
+    assert page.url.endswith("/console/delivery?state=held")
+    page.goto("/console/")
+    expect(page.locator("h1")).to_contain_text("Cases")
