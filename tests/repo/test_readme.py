@@ -22,7 +22,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Commands that run until told to stop, or longer than a test may: where CI runs them instead.
 ELSEWHERE = {
-    "./fieldpost demo": "`.ci/run` on its own, with --exit",
+    "./fieldpost demo": "on a fresh checkout, as `./fieldpost demo --exit`",
     "./fieldpost test": "this very run",
     "./fieldpost serve": "tests/integration/test_launcher_serve.py",
 }
