@@ -7,8 +7,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import new_page, sign_in
 from tests.browser.conftest import Watched
-from tests.browser.site import Site
 from tests.browser.sights import CONTRAST, OVERFLOW, SMALL_TARGETS
+from tests.browser.site import Site
 
 pytestmark = pytest.mark.browser
 NARROW, WIDE = (360, 780), (1280, 900)
