@@ -10,6 +10,7 @@ from field_api.console import cases, conflicts, delivery, pictures, problem_page
 def blueprints() -> list[Blueprint]:
     """Every blueprint of the console."""
     return [
+        sign_in.front,
         sign_in.blueprint,
         cases.blueprint,
         pictures.blueprint,

@@ -27,7 +27,8 @@ def when(moment: datetime | str | None, *, seconds: bool = False) -> str:
 
 
 def yuan(fen: int) -> str:
-    return f"{fen / 100:,.2f} 元"
+    """Whole fen as yuan, without a float's roundings."""
+    return f"¥{fen // 100:,}.{fen % 100:02}"
 
 
 def size(number: int) -> str:

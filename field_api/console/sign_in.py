@@ -11,7 +11,14 @@ from field_api.endpoint import Answer, Context
 from field_api.problems import Problem
 
 blueprint = Blueprint("console", __name__, url_prefix="/console", static_folder="static")
+front = Blueprint("front", __name__)
 YEAR_S = 365 * 86_400
+
+
+@front.get("/")
+@page(caller="anyone", mode="own")
+def door(_context: Context) -> Answer:
+    return see(HOME)
 
 
 @blueprint.get("/login")

@@ -1,13 +1,20 @@
-"""Takes the console's pictures for the documentation from running pages: `python -m tests.browser.pictures FOLDER`."""
+"""Takes the console's pictures from running pages.
+
+`python -m tests.browser.pictures` renews the documentation's, in docs/images; with a folder it takes every page
+in every width, scheme and language there, whole, for somebody to look at.
+"""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
 
+from launcher.installation import ROOT
 from tests.browser.chromium import launch, new_page, sign_in
 from tests.browser.site import Site, running_site
 
@@ -17,6 +24,20 @@ EVERY_IMAGE = """() => Promise.all([...document.images].filter((one) => one.getA
   return one.decode().catch(() => null);
 }))"""
 DESK, PHONE = (1280, 900), (360, 780)
+LIMIT_BYTES = 300_000
+LOOKS = (
+    (DESK, "desk", "light", "zh-CN"),
+    (DESK, "desk-dark", "dark", "en-US"),
+    (PHONE, "phone", "light", "en-US"),
+    (PHONE, "phone-dark", "dark", "zh-CN"),
+)
+DOCUMENTED = (
+    ("cases", "cases", DESK, "light", "zh-CN"),
+    ("case", "case", (1280, 1100), "light", "en-US"),
+    ("conflict", "conflict", DESK, "light", "en-US"),
+    ("delivery", "delivery", DESK, "dark", "zh-CN"),
+    ("phone", "case", PHONE, "light", "zh-CN"),
+)
 
 
 def views(site: Site) -> dict[str, str]:
@@ -35,38 +56,59 @@ def views(site: Site) -> dict[str, str]:
     }
 
 
-def take(page: Page, path: Path, *, whole: bool) -> None:
+def take(page: Page, path: Path, *, whole: bool = True) -> None:
     """Write one picture, once every image on the page has come."""
     page.evaluate(EVERY_IMAGE)
     page.screenshot(path=path, full_page=whole)
 
 
-def main(folder: Path) -> None:
+def shrink(path: Path) -> None:
+    """Keep a picture small enough for a repository: 192 colours do for pages."""
+    with Image.open(path) as picture:
+        small = picture.convert("RGB").quantize(192, dither=Image.Dither.NONE)
+    small.save(path, optimize=True)
+    if path.stat().st_size > LIMIT_BYTES:
+        raise RuntimeError(f"{path.name} has {path.stat().st_size} bytes")
+
+
+def take_all(browser: Browser, site: Site, folder: Path) -> None:
+    """Every page, whole, as one looks at them to find fault."""
+    for size, width, scheme, language in LOOKS:
+        page = new_page(browser, site.url, size, scheme=scheme, language=language)
+        page.goto("/console/login")
+        take(page, folder / f"console-login-{width}.png")
+        sign_in(page, "shenhe")
+        for view, path in views(site).items():
+            page.goto(path)
+            take(page, folder / f"console-{view}-{width}.png")
+        page.goto(f"/console/cases/{site.case}")
+        for view, keys in (("viewer", ("j", "Enter")), ("return", ("r",))):
+            for key in keys:
+                page.keyboard.press(key)
+            take(page, folder / f"console-{view}-{width}.png", whole=False)
+        page.context.close()
+
+
+def take_documented(browser: Browser, site: Site, folder: Path) -> None:
+    """The few that the documentation shows, one screen each."""
+    for name, view, size, scheme, language in DOCUMENTED:
+        page = new_page(browser, site.url, size, scheme=scheme, language=language)
+        sign_in(page, "shenhe")
+        page.goto(views(site)[view])
+        path = folder / f"console-{name}.png"
+        take(page, path, whole=False)
+        shrink(path)
+        page.context.close()
+
+
+def main(arguments: Sequence[str]) -> None:
+    folder = Path(arguments[0]) if arguments else ROOT / "docs" / "images"
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name, running_site(Path(name)) as site, sync_playwright() as playwright:
         browser = launch(playwright)
-        for size, width, scheme, language in (
-            (DESK, "desk", "light", "zh-CN"),
-            (DESK, "desk-dark", "dark", "en-US"),
-            (PHONE, "phone", "light", "en-US"),
-            (PHONE, "phone-dark", "dark", "zh-CN"),
-        ):
-            page = new_page(browser, site.url, size, scheme=scheme, language=language)
-            page.goto("/console/login")
-            take(page, folder / f"console-login-{width}.png", whole=True)
-            sign_in(page, "shenhe")
-            for view, path in views(site).items():
-                page.goto(path)
-                take(page, folder / f"console-{view}-{width}.png", whole=True)
-            page.goto(f"/console/cases/{site.case}")
-            page.keyboard.press("j")
-            page.keyboard.press("Enter")
-            take(page, folder / f"console-viewer-{width}.png", whole=False)
-            page.keyboard.press("r")
-            take(page, folder / f"console-return-{width}.png", whole=False)
-            page.context.close()
+        (take_all if arguments else take_documented)(browser, site, folder)
         browser.close()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1:])

@@ -72,6 +72,7 @@ def test_a_supervisor_signs_in_reads_and_signs_out(bureau: Bureau, world: World)
     """The form's cookie opens the page that was asked for, and signing out closes every page."""
     bureau.officer("shenhe", "supervisor")
     client = bureau.app.test_client()
+    assert client.get("/").location == "/console/"
     answer = client.get(f"/console/cases/{new_id()}")
     assert answer.status_code == 303
     assert answer.location.startswith("/console/login?next=/console/cases/")
@@ -125,6 +126,19 @@ def test_a_case_is_shown_with_everything_that_belongs_to_it(world: World, superv
     assert [text for text in expected if text not in page] == []
     assert [f'id="photo-{photo}"' in page for photo in photos] == [True, True]
     assert "under review" in get(supervisor.client, f"/console/cases/{case}", "en")
+
+
+def test_what_people_write_is_text_and_never_markup(world: World, supervisor: Console) -> None:
+    """Whatever stands in a field, in a search or in a conflict, no tag of it reaches the page."""
+    evil = '<script>alert("x")</script>'
+    case = world.case(description=evil, address=evil)
+    world.append(case, "notes", text=evil)
+    conflict = world.conflict(case, "shop_name", f"{evil}甲", f"{evil}<b>乙</b>")
+    for path in (f"/console/?q={evil}", f"/console/cases/{case}", f"/console/conflicts/{conflict}"):
+        page = get(supervisor.client, path)
+        assert "alert" in page
+        assert "<script>" not in page
+        assert "<b>乙" not in page
 
 
 def test_a_page_costs_the_same_selects_for_one_case_and_for_many(

@@ -91,7 +91,7 @@ def test_a_place_of_any_shape_can_be_shown(position: dict[str, object]) -> None:
 
 def test_values_read_as_a_person_would_write_them() -> None:
     """Money in yuan, sizes in MB, times on the bureau's clock."""
-    assert show.yuan(123450) == "1,234.50 元"
+    assert show.yuan(123450) == "¥1,234.50"
     assert [show.size(number) for number in (999, 88_471, 4_200_000)] == ["999 B", "88 KB", "4.2 MB"]
     assert show.when("2026-11-22T02:00:00.000+00:00") == "2026-11-22 10:00"
     assert show.when("yesterday") == "yesterday"

@@ -165,8 +165,9 @@
     if (!viewer || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     if (event.target.closest("input, textarea, select") || returning.open) return;
     const keys = { j: () => step(1), k: () => step(-1), p: () => judge("pass"), r: () => judge("return") };
-    if (event.key === "?") $("#help").showModal();
-    else if (keys[event.key] && !$("#help").open) keys[event.key]();
+    if (event.key === "?") {
+      if (!$("#help").open) $("#help").showModal();
+    } else if (keys[event.key] && !$("#help").open) keys[event.key]();
     else return;
     event.preventDefault();
   });
