@@ -93,6 +93,13 @@ def judge_photo(context: Context, case: str, photo: str) -> Answer:
     return answer
 
 
+@blueprint.get("/<path:elsewhere>")
+@page()
+def nowhere(_context: Context, **_path: str) -> Answer:
+    """Answer an address that is none, so that a reader keeps the way back and a stranger learns nothing."""
+    raise Problem("not_found")
+
+
 def _verdict() -> Verdict:
     word, reason = request.form.get("verdict", ""), form_text("reason", 500)
     if word not in VERDICTS or (word != "passed" and not reason):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -13,6 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from field_api.auth.console import csrf_token
 from field_api.auth.identity import Identity
+from field_api.auth.sessions import identify_console
 from field_api.casework.enums import ENUMS, label
 from field_api.console import show
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
@@ -91,6 +93,15 @@ def _text(template: str, who: Identity | None, values: Mapping[str, Any]) -> str
         "badges": None,
     }
     return TEMPLATES.get_template(template).render(**common | dict(values))
+
+
+def known(context: Context) -> Context:
+    """The same, with the reader's name where he happens to be signed in: for pages that are open to anyone."""
+    try:
+        who = identify_console(context.session, context.keys, request, context.now)
+    except Problem:
+        return context
+    return replace(context, who=who)
 
 
 def see(path: str, **query: str) -> Answer:

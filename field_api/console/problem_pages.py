@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.console.page import page, render
+from field_api.console.page import known, page, render
 from field_api.endpoint import Answer, Context
 from field_api.problems import CATALOGUE, Problem
 
@@ -14,7 +14,7 @@ blueprint = Blueprint("problem_pages", __name__, url_prefix="/problems")
 @blueprint.get("/")
 @page(caller="anyone", mode="own")
 def index(context: Context) -> Answer:
-    return render(context, "problems.html", kinds=sorted(CATALOGUE.values(), key=lambda kind: kind.code))
+    return render(known(context), "problems.html", kinds=sorted(CATALOGUE.values(), key=lambda kind: kind.code))
 
 
 @blueprint.get("/<code>")
@@ -22,4 +22,4 @@ def index(context: Context) -> Answer:
 def show(context: Context, code: str) -> Answer:
     if code not in CATALOGUE:
         raise Problem("not_found")
-    return render(context, "problem.html", kind=CATALOGUE[code])
+    return render(known(context), "problem.html", kind=CATALOGUE[code])

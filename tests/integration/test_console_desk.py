@@ -186,6 +186,15 @@ def test_every_problem_has_its_page_in_both_languages(world: World, bureau: Bure
     assert (missing.status_code, missing.mimetype) == (404, "text/html")
 
 
+def test_a_reader_who_is_signed_in_never_loses_his_way_back(world: World, supervisor: Console, bureau: Bureau) -> None:
+    """Pages that are open to anyone, and pages that are not there, keep the navigation for whom they know."""
+    for path in ("/problems/", "/problems/own_case", "/console/nowhere", "/console/cases/nothing"):
+        assert 'href="/console/conflicts"' in supervisor.client.get(path).text, path
+    stranger = bureau.app.test_client()
+    assert 'href="/console/conflicts"' not in stranger.get("/problems/").text
+    assert stranger.get("/console/nowhere").status_code == 303
+
+
 def test_the_chosen_language_is_kept_and_leads_nowhere_else(world: World, bureau: Bureau) -> None:
     """The choice outlives the browser's own wish; its link cannot be made to lead off this site."""
     client = bureau.app.test_client()
