@@ -35,14 +35,14 @@ def openapi_document(_context: Context) -> Answer:
 
 
 @blueprint.get("/api/v1/docs")
-@_BRIEF("Read this document")
+@_BRIEF("Read this document", media_types=("text/html",))
 def docs(_context: Context) -> Answer:
     document = _rendered()[2]
     return _page("documentation/docs.html", document=document, groups=_groups(document), tags=TAGS)
 
 
 @blueprint.get("/api/v1/docs.css")
-@_BRIEF("The style of the pages for people")
+@_BRIEF("The style of the pages for people", media_types=("text/css",))
 def style(_context: Context) -> Answer:
     css = files("field_api.api").joinpath("templates/documentation/docs.css").read_bytes()
     return Answer(css, headers={"Cache-Control": "public, max-age=3600"}, media_type="text/css")

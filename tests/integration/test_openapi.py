@@ -214,6 +214,23 @@ def test_problems_stand_under_their_status_with_their_retry(document: dict[str, 
     assert {"body_damaged", "push_in_flight", "cursor_expired", "csrf_failed", "not_implemented"} <= seen
 
 
+def test_what_is_no_json_says_what_it_is(document: dict[str, Any]) -> None:
+    """Photos, receipts and pages stand under their own media types."""
+    kinds = {
+        path.removeprefix("/api/v1"): sorted(operations["get"]["responses"]["200"]["content"])
+        for path, operations in document["paths"].items()
+        if path.startswith(("/api/v1/evidence", "/api/v1/docs")) and "get" in operations
+    }
+    assert kinds == {
+        "/docs": ["text/html"],
+        "/docs.css": ["text/css"],
+        "/evidence/{evidence}/original": ["image/jpeg", "image/png", "image/webp"],
+        "/evidence/{evidence}/receipt": ["application/jose"],
+        "/evidence/{evidence}/review": ["image/jpeg"],
+        "/evidence/{evidence}/thumbnail": ["image/jpeg"],
+    }
+
+
 def test_the_examples_are_taken_by_the_schemas_that_serve(app: Flask) -> None:
     """Every request example loads, every answer example has what its schema says, and both name real calls."""
     calls: dict[str, Any] = {}
