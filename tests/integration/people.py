@@ -177,6 +177,10 @@ class Bureau:
     def console(self, username: str, *roles: str) -> Console:
         """A new officer, signed in at the console."""
         self.officer(username, *(roles or ("admin",)))
+        return self.console_of(username)
+
+    def console_of(self, username: str) -> Console:
+        """Somebody who is known already, signed in at the console."""
         with self.app.app_context():
             held = self.app.extensions["fieldpost"]
             made = console.sign_in_console(db.session(), held.config, username, PASSWORD, "127.0.0.1", now())
