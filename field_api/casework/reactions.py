@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.casework import delivery, server
+from field_api.casework import delivery, evidence, server
 from field_api.casework.models import Case
 from field_api.casework.numbering import case_numbers
 from sync.engine.values import Operation, Record
@@ -39,11 +39,11 @@ _SENT = ("waiting", "delivering", "delivered", "held")
 def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
     """The server's own operations that these changes call for."""
     values = _cases_values(session, [change for change in changes if change.after.type == "case"], region, now)
-    evidence = [change for change in changes if change.after.type == "evidence"]
-    for case, review in _touched(session, evidence):
+    pieces = [change for change in changes if change.after.type == "evidence"]
+    for case, review in _touched(session, pieces):
         again = _reopen(session, case) if review == "passed" else {"review": "under_review"}
         values[case] = values.get(case, {}) | again
-    maybe_ready = values.keys() | {change.after.body["case"] for change in evidence}
+    maybe_ready = values.keys() | {change.after.body["case"] for change in pieces}
     follow = [server.patch("case", case, asked, now) for case, asked in values.items() if asked]
     reopened = {operation.record for operation in follow}
     if maybe_ready - reopened:
@@ -64,6 +64,8 @@ def _cases_values(
     ]
     for case, number in zip(unnumbered, case_numbers(session, region, now, len(unnumbered)), strict=True):
         values[case]["case_no"] = number
+    if unnumbered:
+        evidence.numbered(session, unnumbered, now)
     return values
 
 
