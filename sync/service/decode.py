@@ -15,7 +15,7 @@ from typing import Any
 from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.values import Author, Operation, Problem, RecordType
-from sync.service.workspace import Received
+from sync.service.received import Received
 from sync.store import operations as inbox
 
 # Tuples: what is asked may be a list or an object, which no set can look up.

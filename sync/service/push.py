@@ -17,7 +17,8 @@ from sync.engine.kinds import parse_time
 from sync.engine.values import FINAL, Author, Problem
 from sync.service.decode import Sender, decode
 from sync.service.home import Home
-from sync.service.workspace import Past, Received, Workspace
+from sync.service.received import Past, Received
+from sync.service.workspace import Workspace
 from sync.store import operations as inbox
 from sync.store import sequence, stores
 

@@ -7,17 +7,18 @@ server's own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from sync.engine.hlc import Hlc
-from sync.engine.kinds import parse_time
 from sync.engine.merge import merge, refuse
 from sync.engine.values import FINAL, Decision, Operation, Outcome, Problem, Record
 from sync.service.home import Change, Home
+from sync.service.received import Past, Received, own_operation
+from sync.service.results import Done, conflict_rows, describe, operation_row
 from sync.store import operations as inbox
 from sync.store import records as shelf
 from sync.store import sequence
@@ -25,48 +26,6 @@ from sync.store.ids import new_id
 from sync.store.records import Held
 
 MAX_ROUNDS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An operation as it arrived: parsed, and the bytes it is known by.
-
-    scope: the audiences its author may write to; None for the server's own.
-    base_operation: the operation that its base names, resolved when it is decided.
-    after: operations that must have taken effect first.
-    problem: why it cannot even be tried; it is kept whole all the same.
-    """
-
-    operation: Operation
-    payload: bytes
-    sha256: str
-    batch: str | None = None
-    scope: frozenset[str] | None = None
-    flags: tuple[str, ...] = ()
-    base_operation: str | None = None
-    after: tuple[str, ...] = ()
-    given: Mapping[str, Any] = field(default_factory=dict)
-    problem: Problem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What an operation that another is based on came to."""
-
-    store: str
-    outcome: str
-    seen: int
-    version: int | None
-
-
-@dataclass(slots=True)
-class Done:
-    """An operation with its decision, on its way to the inbox."""
-
-    received: Received
-    decision: Decision
-    result: dict[str, Any]
-    conflict_ids: list[str] = field(default_factory=list)
 
 
 class Workspace:
@@ -237,10 +196,15 @@ class Workspace:
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
         self._publish(changed, seqs, joined, first + len(changed))
-        inbox.insert(self.session, [self._row(one, seqs) for one in done])
-        inbox.add_conflicts(self.session, [row for one in done for row in self._conflict_rows(one)])
+        inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in done])
+        inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
         self.home.save(self.session, [one.record for one in changed])
         return changes
+
+    def _conflicts(self, done: Done) -> Iterable[dict[str, Any]]:
+        if not done.decision.conflicts:
+            return ()
+        return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
 
     def _joined(self, changed: Sequence[Held]) -> list[tuple[str, str, str]]:
         """What families gain by these changes: (scope, a record that it did not see before, family)."""
@@ -278,60 +242,6 @@ class Workspace:
         ]
         shelf.publish(self.session, rows)
 
-    def _row(self, done: Done, seqs: Mapping[str, int]) -> dict[str, Any]:
-        received, decision, operation = done.received, done.decision, done.received.operation
-        # A create that sets nothing makes a record all the same; without its sequence no sum could tell.
-        created = operation.action == "create" and decision.outcome in (Outcome.APPLIED, Outcome.MERGED)
-        effective = created or bool(decision.changed)
-        return {
-            "id": operation.id,
-            "store": operation.author.store,
-            "number": operation.number,
-            "officer": operation.author.officer,
-            "terminal": operation.author.terminal,
-            "batch": received.batch,
-            "record": operation.record,
-            "type": operation.type,
-            "action": operation.action,
-            "payload": received.payload.decode(),
-            "payload_sha256": received.sha256,
-            "seen": operation.base,
-            "outcome": decision.outcome,
-            "version": decision.record.version if decision.record else None,
-            "seq": seqs.get(operation.record) if effective else None,
-            "result": inbox.dump(done.result),
-            "changed": dict(decision.changed) if effective and operation.action != "create" else None,
-            "at": operation.at[:64],
-            "received_at": self.now,
-        }
-
-    def _conflict_rows(self, done: Done) -> Iterable[dict[str, Any]]:
-        operation = done.received.operation
-        for conflict_id, one in zip(done.conflict_ids, done.decision.conflicts, strict=True):
-            found, base = inbox.value_at(self.session, operation.record, one.field, operation.base)
-            theirs = one.theirs_stamp
-            yield {
-                "id": conflict_id,
-                "operation": operation.id,
-                "record": operation.record,
-                "family": self.held[operation.record].family,
-                "type": operation.type,
-                "field": one.field,
-                "merge": one.merge,
-                "base": base if found else operation.was.get(one.field),
-                "mine": one.mine,
-                "theirs": one.theirs,
-                "kept": one.kept,
-                "by_mine": operation.author.officer,
-                "by_theirs": theirs.officer if theirs else None,
-                "at_mine": operation.at[:64],
-                "at_theirs": theirs.at if theirs else None,
-                "created_at": self.now,
-                "state": "open",
-                "resolution": None,
-            }
-
-
 def _waits(pointer: str, message: str) -> Problem:
     """Parking is not there yet: what would wait is quarantined under this name."""
     return Problem("not_implemented", ({"pointer": pointer, "code": "parking", "message": message},))
@@ -339,51 +249,3 @@ def _waits(pointer: str, message: str) -> Problem:
 
 def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
     return {"scope": scope, "record": record, "family": family, "seq": seq, "since": seq}
-
-
-def own_operation(operation: Operation) -> Received:
-    """Wrap an operation that did not come over the wire; its payload is what a terminal would have sent.
-
-    Its time is its clock: without one it would lose every `latest` field and head every list.
-    """
-    moment = parse_time(operation.at)
-    if moment is not None and not operation.hlc:
-        operation = replace(operation, hlc=str(Hlc(int(moment.timestamp() * 1000), 0, sequence.NODE)))
-    payload = inbox.canonical(
-        {
-            "id": operation.id,
-            "action": operation.action,
-            "type": operation.type,
-            "record": operation.record,
-            "set": dict(operation.set),
-            "event": operation.event,
-            "list": operation.list,
-            "item": dict(operation.item),
-            "base": operation.base,
-            "at": operation.at,
-        }
-    )
-    return Received(operation, payload, inbox.digest(payload))
-
-
-def describe(done: Done) -> dict[str, Any]:
-    """The wire result of an operation. Source: protocol, push."""
-    decision, operation = done.decision, done.received.operation
-    result: dict[str, Any] = {"id": operation.id, "outcome": str(decision.outcome)}
-    flags = [*decision.flags, *done.received.flags]
-    if decision.outcome is Outcome.QUARANTINED:
-        result["problem"] = decision.problem.wire() if decision.problem else {}
-    elif decision.record is not None:
-        result["version"] = decision.record.version
-    if decision.outcome in (Outcome.MERGED, Outcome.PROPOSED):
-        result["fields"] = dict(decision.fields)
-        lost = [name for name, word in decision.fields.items() if word in ("kept_server", "proposed", "ignored")]
-        body = decision.record.body if decision.record else {}
-        result["now"] = {name: body.get(name) for name in lost}
-        result["conflicts"] = [
-            {"id": conflict_id, "field": one.field, "class": str(one.merge), "kept": one.kept}
-            for conflict_id, one in zip(done.conflict_ids, decision.conflicts, strict=True)
-        ]
-    if flags:
-        result["flags"] = flags
-    return result

@@ -1,0 +1,70 @@
+"""Operations on their way in: as they arrived, or as the server makes its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from sync.engine.hlc import Hlc
+from sync.engine.kinds import parse_time
+from sync.engine.values import Operation, Problem
+from sync.store import operations as inbox
+from sync.store import sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """An operation as it arrived: parsed, and the bytes it is known by.
+
+    scope: the audiences its author may write to; None for the server's own.
+    base_operation: the operation that its base names, resolved when it is decided.
+    after: operations that must have taken effect first.
+    problem: why it cannot even be tried; it is kept whole all the same.
+    """
+
+    operation: Operation
+    payload: bytes
+    sha256: str
+    batch: str | None = None
+    scope: frozenset[str] | None = None
+    flags: tuple[str, ...] = ()
+    base_operation: str | None = None
+    after: tuple[str, ...] = ()
+    given: Mapping[str, Any] = field(default_factory=dict)
+    problem: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an operation that another is based on came to."""
+
+    store: str
+    outcome: str
+    seen: int
+    version: int | None
+
+
+def own_operation(operation: Operation) -> Received:
+    """Wrap an operation that did not come over the wire; its payload is what a terminal would have sent.
+
+    Its time is its clock: without one it would lose every `latest` field and head every list.
+    """
+    moment = parse_time(operation.at)
+    if moment is not None and not operation.hlc:
+        operation = replace(operation, hlc=str(Hlc(int(moment.timestamp() * 1000), 0, sequence.NODE)))
+    payload = inbox.canonical(
+        {
+            "id": operation.id,
+            "action": operation.action,
+            "type": operation.type,
+            "record": operation.record,
+            "set": dict(operation.set),
+            "event": operation.event,
+            "list": operation.list,
+            "item": dict(operation.item),
+            "base": operation.base,
+            "at": operation.at,
+        }
+    )
+    return Received(operation, payload, inbox.digest(payload))
