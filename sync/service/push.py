@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
-from sync.engine.values import FINAL, Author, Problem
-from sync.service.decode import Sender, decode
+from sync.engine.values import FINAL, Author, Outcome, Problem
+from sync.service.decode import Sender, decode, revive
 from sync.service.home import Home
 from sync.service.received import Past, Received
 from sync.service.workspace import Workspace
 from sync.store import operations as inbox
-from sync.store import sequence, stores
+from sync.store import sequence, stores, waiting
 
 CLOCK_SUSPECT_S = 5 * 60
 Sign = Callable[[Mapping[str, Any]], str]
@@ -148,8 +148,24 @@ def _take(
         if row is None:
             fresh.setdefault(one.operation.id, one)
     reused, kept = _reused(session, received, rows, fresh)
-    results = _apply(session, home, [*fresh.values(), *reused.values()], now, heard, past)
+    again = _parked_again(session, received, rows)
+    results = _apply(session, home, [*fresh.values(), *reused.values(), *again], now, heard, past)
     return [_answer_one(one, fresh, results, rows, kept) for one in received]
+
+
+def _parked_again(session: Session, received: Sequence[Received], rows: Mapping[str, Any]) -> list[Received]:
+    """Parked operations that come again are looked at again: what they waited for may have come unseen.
+
+    Two pushes at once may each commit without seeing the other's half.
+    """
+    parked = {
+        one.operation.id
+        for one in received
+        if (row := rows.get(one.operation.id)) is not None
+        and row.outcome == Outcome.PARKED
+        and row.payload_sha256 == one.sha256
+    }
+    return [revive(row) for row in waiting.rows(session, parked)] if parked else []
 
 
 def _answer_one(
@@ -161,7 +177,8 @@ def _answer_one(
 ) -> dict[str, Any]:
     """The result of one operation; an original and another payload under its id are answered apart."""
     own, key = one.operation.id, _reuse_key(one)
-    if fresh.get(own) is one:
+    row = rows.get(own)
+    if fresh.get(own) is one or (row is not None and own in results and row.payload_sha256 == one.sha256):
         return results[own]
     if key in kept:
         answer = _again(None, kept[key])

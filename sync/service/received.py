@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from sync.engine.hlc import Hlc
@@ -14,6 +15,14 @@ from sync.store import sequence
 
 
 @dataclass(frozen=True, slots=True)
+class Arrival:
+    """When an operation came that has been waiting in the inbox since, and how it stood there."""
+
+    at: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """An operation as it arrived: parsed, and the bytes it is known by.
 
@@ -21,6 +30,8 @@ class Received:
     base_operation: the operation that its base names, resolved when it is decided.
     after: operations that must have taken effect first.
     problem: why it cannot even be tried; it is kept whole all the same.
+    arrived: when it came, for one that is tried again; it is in the inbox already.
+    repair: who had it tried again, why, and what he changed.
     """
 
     operation: Operation
@@ -33,6 +44,8 @@ class Received:
     after: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
+    arrived: Arrival | None = None
+    repair: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,3 +81,18 @@ def own_operation(operation: Operation) -> Received:
         }
     )
     return Received(operation, payload, inbox.digest(payload))
+
+
+def context_of(received: Received) -> dict[str, Any]:
+    """What must be kept of an operation's author and circumstances to try it again as it was meant."""
+    author = received.operation.author
+    return {
+        "roles": sorted(author.roles),
+        "unit": author.unit,
+        "supervisor": author.supervisor,
+        "masked": author.masked,
+        "scope": sorted(received.scope) if received.scope is not None else None,
+        "flags": list(received.flags),
+        "given": dict(received.given),
+        "hlc": received.operation.hlc,
+    }

@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sync.engine.values import Decision, Outcome
-from sync.service.received import Received
+from sync.engine.values import FINAL, Decision, Outcome
+from sync.service.received import Received, context_of
 from sync.store import operations as inbox
 
 
@@ -31,6 +31,8 @@ def describe(done: Done) -> dict[str, Any]:
     flags = [*decision.flags, *done.received.flags]
     if decision.outcome is Outcome.QUARANTINED:
         result["problem"] = decision.problem.wire() if decision.problem else {}
+    elif decision.outcome is Outcome.PARKED:
+        result["waits_for"] = list(decision.waits_for)
     elif decision.record is not None:
         result["version"] = decision.record.version
     if decision.outcome in (Outcome.MERGED, Outcome.PROPOSED):
@@ -48,6 +50,7 @@ def describe(done: Done) -> dict[str, Any]:
 
 
 def operation_row(done: Done, seqs: Mapping[str, int], now: datetime) -> dict[str, Any]:
+    """An operation's row in the inbox; `seqs` by record, of what this transaction changed."""
     received, decision, operation = done.received, done.decision, done.received.operation
     # A create that sets nothing makes a record all the same; without its sequence no sum could tell.
     created = operation.action == "create" and decision.outcome in (Outcome.APPLIED, Outcome.MERGED)
@@ -71,11 +74,18 @@ def operation_row(done: Done, seqs: Mapping[str, int], now: datetime) -> dict[st
         "result": inbox.dump(done.result),
         "changed": dict(decision.changed) if effective and operation.action != "create" else None,
         "at": operation.at[:64],
-        "received_at": now,
+        "received_at": received.arrived.at if received.arrived else now,
+        "context": _context(done),
     }
 
 
+def _context(done: Done) -> dict[str, Any] | None:
+    kept = None if done.decision.outcome in FINAL else context_of(done.received)
+    return (kept or {}) | {"repair": dict(done.received.repair)} if done.received.repair else kept
+
+
 def conflict_rows(session: Session, done: Done, family: str, now: datetime) -> Iterable[dict[str, Any]]:
+    """The rows of an operation's conflicts, with the value that its author started from."""
     operation = done.received.operation
     for conflict_id, one in zip(done.conflict_ids, done.decision.conflicts, strict=True):
         found, base = inbox.value_at(session, operation.record, one.field, operation.base)

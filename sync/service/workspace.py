@@ -14,18 +14,21 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sync.engine.hlc import Hlc
+from sync.engine.kinds import UUID
 from sync.engine.merge import merge, refuse
-from sync.engine.values import FINAL, Decision, Operation, Outcome, Problem, Record
+from sync.engine.values import FINAL, Decision, Operation, Outcome, Record
+from sync.service.decode import named_by, revive
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, own_operation
 from sync.service.results import Done, conflict_rows, describe, operation_row
 from sync.store import operations as inbox
 from sync.store import records as shelf
-from sync.store import sequence
+from sync.store import sequence, waiting
 from sync.store.ids import new_id
 from sync.store.records import Held
 
-MAX_ROUNDS = 6
+# Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
+MAX_ROUNDS = 1_000
 
 
 class Workspace:
@@ -50,24 +53,50 @@ class Workspace:
         self._before: dict[str, Record | None] = {}
         self._done: list[Done] = []
         self._given: Mapping[str, Mapping[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
+        self._waits: dict[str, tuple[str, ...]] = {}
+        self._came: set[str] = set()
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
 
-        Returns the wire results, in the same order. Writes: records, audience, operations, conflicts.
+        Returns the wire results, in the same order: what waited and could be applied after all is final.
+        Writes: records, audience, operations, conflicts, what waits and what is settled.
         """
         self._load(received)
-        results = [self._decide(one) for one in received]
+        for one in received:
+            self._decide(one)
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
-            follow = self.home.react(self.session, changes, self.now) if changes else ()
+            follow = [own_operation(one) for one in self.home.react(self.session, changes, self.now)] if changes else []
+            follow += self._woken(changes)
             if not follow:
-                return results
-            own = [own_operation(operation) for operation in follow]
-            self._load(own)
-            for one in own:
+                return [self._results[one.operation.id] for one in received]
+            self._load(follow)
+            for one in follow:
                 self._decide(one)
-        raise RuntimeError("the reactions to a change do not come to an end")
+        raise RuntimeError("what follows from a change does not come to an end")
+
+    def _woken(self, changes: Sequence[Change]) -> list[Received]:
+        """Parked operations that waited for something that was just written."""
+        came, self._came = self._came | {change.after.id for change in changes}, set()
+        rows = waiting.woken(self.session, came)
+        if rows:
+            self._recall(rows)
+        return [revive(row) for row in rows]
+
+    def _recall(self, rows: Sequence[Any]) -> None:
+        """Load what came of the operations that these name."""
+        named = {name for row in rows for name in named_by(row)} - self.past.keys()
+        for row in inbox.known(self.session, named).values():
+            self.past[row.id] = Past(row.store, row.outcome, row.seen, row.version)
+
+    def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
+        """Write down that a person closed an operation, and let go what waited for it."""
+        self._note(received, None, decision)
+        self._results[received.operation.id]["reason"] = reason
+        self.apply(())
+        return self._results[received.operation.id]
 
     def look_at(self, record: str) -> Record:
         """Load and lock one record, and give it as it stands."""
@@ -97,49 +126,65 @@ class Workspace:
     def _parent(self, operation: Operation) -> str | None:
         declared = self.home.types.get(operation.type)
         value = operation.set.get(declared.parent) if declared and declared.parent else None
-        return value if isinstance(value, str) and len(value) == 36 else None
+        return value if isinstance(value, str) and UUID.fullmatch(value) else None
 
-    def _decide(self, received: Received) -> dict[str, Any]:
+    def _decide(self, received: Received) -> None:
         held = self.held.get(received.operation.record)
         record = held.record if held else None
-        received, problem = self._based(received, record)
+        received, needs = self._resolved(received, record)
         operation = received.operation
-        decision = Decision(Outcome.QUARANTINED, record, problem=problem) if problem else None
-        decision = decision or self._authorised(received, held)
-        if decision is None:
-            given = {**self._given.get(operation.id, {}), **received.given}
-            decision = merge(self.home.types[operation.type], record, operation, given)
-        done = Done(received, decision, {})
-        done.conflict_ids = [new_id() for _ in decision.conflicts]
-        done.result = describe(done)
+        if received.problem is not None:
+            decision = Decision(Outcome.QUARANTINED, record, problem=received.problem)
+        elif needs and waiting.reaches(self.session, needs, operation.id, self._waits):
+            decision = refuse(record, "cycle")
+        elif needs:
+            decision = Decision(Outcome.PARKED, record, waits_for=needs)
+        else:
+            decision = self._authorised(received, held) or merge(
+                self.home.types[operation.type],
+                record,
+                operation,
+                {**self._given.get(operation.id, {}), **received.given},
+            )
+        self._note(received, held, decision)
+
+    def _note(self, received: Received, held: Held | None, decision: Decision) -> None:
+        operation = received.operation
+        done = Done(received, decision, {}, [new_id() for _ in decision.conflicts])
+        done.result = self._results[operation.id] = describe(done)
         self._keep(operation, held, decision)
         self._done.append(done)
+        self._waits[operation.id] = decision.waits_for
+        if decision.outcome in FINAL:
+            self._came.add(operation.id)
         version = decision.record.version if decision.record else None
         seen = (version or 0) if operation.action == "create" else operation.base
         self.past[operation.id] = Past(operation.author.store, decision.outcome, seen, version)
-        return done.result
 
-    def _based(self, received: Received, record: Record | None) -> tuple[Received, Problem | None]:
-        """Resolve the base; what waits for something is not parked yet but set aside with the reason.
+    def _resolved(self, received: Received, record: Record | None) -> tuple[Received, tuple[str, ...]]:
+        """Resolve the base, and name what the operation must wait for.
 
         A base that names an operation of the same store means what its author had seen then, not the version
         that it gave: that version may hold others' changes that nobody on the terminal has seen.
         """
-        if received.problem is not None:
-            return received, received.problem
         operation = received.operation
-        for earlier in received.after:
-            if earlier not in self.past or self.past[earlier].outcome not in FINAL:
-                return received, _waits("/after", "所依赖的操作尚未生效 · what it comes after has not taken effect")
-        if received.base_operation is not None:
-            past = self.past.get(received.base_operation)
-            if past is None or past.outcome not in FINAL:
-                return received, _waits("/base", "所依据的操作尚未生效 · what it rests on has not taken effect")
+        if received.problem is not None or operation.type not in self.home.types:
+            return received, ()
+        named = [*received.after, *filter(None, [received.base_operation])]
+        needs = [one for one in named if one not in self.past or self.past[one].outcome not in FINAL]
+        if received.base_operation is not None and received.base_operation not in needs:
+            past = self.past[received.base_operation]
             same = past.store == operation.author.store
             operation = replace(operation, base=past.seen if same else past.version or 0)
-        if record is not None and operation.base > record.version:
-            return received, _waits("/base", "所依据的版本服务器还没有 · the server does not hold this version yet")
-        return replace(received, operation=operation), None
+        if record is None and operation.action != "create":
+            needs.append(operation.record)
+        elif record is not None and operation.base > record.version:
+            # The server was restored: the version is to come again.
+            needs.append(operation.record)
+        parent = self._parent(operation) if operation.action == "create" else None
+        if parent is not None and parent not in self.held:
+            needs.append(parent)
+        return replace(received, operation=operation), tuple(dict.fromkeys(needs))
 
     def _authorised(self, received: Received, held: Held | None) -> Decision | None:
         """Refuse what the author may not touch; None when he may."""
@@ -154,9 +199,7 @@ class Workspace:
         if parent is not None and held is None:
             above = self.held.get(parent)
             if above is None:
-                pointer = f"/set/{declared.parent}"
-                problem = _waits(pointer, "上级记录尚未到达 · the record above it has not arrived")
-                return Decision(Outcome.QUARANTINED, None, problem=problem)
+                return refuse(None, "unknown_record")
             if declared.joins:
                 return None
             held = above
@@ -188,18 +231,32 @@ class Workspace:
         joined = self._joined(changed)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
-        first = 0
-        if changed:
-            count = len(changed) + len(joined)
+        settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
+        first, count = 0, len(changed) + len(joined) + len(settled)
+        if count:
             last = sequence.take(self.session, count, int(self.now.timestamp() * 1000), self.heard).value
             first = last - count + 1
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
         self._publish(changed, seqs, joined, first + len(changed))
-        inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in done])
+        fresh = [one for one in done if one.received.arrived is None]
+        inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
+        inbox.revise(self.session, [operation_row(one, seqs, self.now) for one in done if one.received.arrived])
+        self._write_waiting(done, settled, first + len(changed) + len(joined))
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
         self.home.save(self.session, [one.record for one in changed])
         return changes
+
+    def _write_waiting(self, done: Sequence[Done], settled: Sequence[Done], first: int) -> None:
+        for one in done:
+            if one.decision.waits_for or one.received.arrived:
+                waiting.wait(self.session, one.received.operation.id, one.decision.waits_for)
+        entries = [
+            {"terminal": terminal, "seq": first + index, "operation": one.received.operation.id}
+            for index, one in enumerate(settled)
+            if (terminal := one.received.operation.author.terminal)
+        ]
+        waiting.settle(self.session, entries)
 
     def _conflicts(self, done: Done) -> Iterable[dict[str, Any]]:
         if not done.decision.conflicts:
@@ -241,11 +298,6 @@ class Workspace:
             for index, (scope, record, family) in enumerate(joined)
         ]
         shelf.publish(self.session, rows)
-
-def _waits(pointer: str, message: str) -> Problem:
-    """Parking is not there yet: what would wait is quarantined under this name."""
-    return Problem("not_implemented", ({"pointer": pointer, "code": "parking", "message": message},))
-
 
 def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
     return {"scope": scope, "record": record, "family": family, "seq": seq, "since": seq}

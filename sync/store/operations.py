@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sync.store.tables import ConflictRow, OperationRow
+from sync.store.upsert import upsert
 
 
 def canonical(value: Any) -> bytes:
@@ -53,6 +54,15 @@ def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write operations. Writes: sync_operation."""
     if rows:
         session.execute(sa.insert(cast(sa.Table, OperationRow.__table__)), list(rows))
+
+
+_REVISED = frozenset({"seen", "outcome", "version", "seq", "result", "changed", "context"})
+_AS_IT_CAME = frozenset(column.name for column in OperationRow.__table__.columns) - _REVISED
+
+
+def revise(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what became of operations that were tried again; as they came they stay. Writes: sync_operation."""
+    upsert(session, cast(sa.Table, OperationRow.__table__), rows, keep=_AS_IT_CAME)
 
 
 def value_at(session: Session, record: str, field: str, version: int) -> tuple[bool, Any]:
