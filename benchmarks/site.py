@@ -13,8 +13,9 @@ from benchmarks.load import Client
 from demo.stage import CITY, UNITS
 from field_api.app import create_app
 from field_api.auth import officers, passwords, terminals
+from field_api.casework import staff
 from field_api.config import Config
-from field_api.extensions import db
+from field_api.extensions import db, services
 from field_api.transactions import write
 from launcher.installation import Installation, free_port
 from launcher.processes import Supervisor
@@ -72,7 +73,7 @@ def _people(installation: Installation, count: int) -> list[str]:
                 officers.add_unit(session, code, name)
             for index in range(count):
                 new = officers.NewOfficer(f"bench{index}", f"演示 {index}", ("officer",), CITY)
-                officers.add_officer(session, new, hashed)
+                staff.add(session, services().home, new, hashed)
             return [terminals.invite(session, "bench", 3600, datetime.now(UTC)) for _ in range(count)]
 
         try:

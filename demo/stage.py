@@ -21,7 +21,7 @@ from demo.line import Line
 from field_api.app import create_app
 from field_api.auth import officers, passwords, terminals
 from field_api.auth.tables import Officer
-from field_api.casework import reference
+from field_api.casework import reference, staff
 from field_api.config import Config
 from field_api.extensions import db, services
 from field_api.transactions import write
@@ -161,7 +161,7 @@ def _ensure(session: Session, account: Account, known: dict[str, str]) -> None:
     if session.query(Officer).filter_by(username=account.username).first() is not None:
         return
     new = officers.NewOfficer(account.username, account.name, (account.role,), account.unit, badge_no="演示")
-    officers.add_officer(session, new, passwords.hash_password(known[account.username]))
+    staff.add(session, services().home, new, passwords.hash_password(known[account.username]))
 
 
 def _permits() -> list[dict[str, Any]]:

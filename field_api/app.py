@@ -15,9 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from field_api import observe, outgoing
 from field_api.api import blueprints
-from field_api.auth import officers
 from field_api.auth.keys import Keys
-from field_api.casework import reference
 from field_api.casework.bureau import Bureau
 from field_api.config import Config
 from field_api.console import blueprints as console_blueprints
@@ -51,7 +49,6 @@ def create_app(config: Config) -> Flask:
     app.extensions["fieldpost"] = Services(
         config, Keys.open(config.data / "keys"), metrics, home, blobs, uploads
     )
-    officers.on_change[:] = [lambda session, officer: reference.publish_officer(session, home, officer)]
     observe.watch(app, metrics)
     db.init_app(app)
     with app.app_context():

@@ -26,6 +26,7 @@ from field_api.auth import officers, passwords, receipts, terminals
 from field_api.auth.identity import ROLES
 from field_api.auth.keys import KeyFileError, Keys
 from field_api.auth.officers import NewOfficer, OfficerError
+from field_api.casework import staff
 from field_api.casework.founding import found
 from field_api.config import Config, ConfigError
 from field_api.extensions import db, services
@@ -112,7 +113,7 @@ def officer_add(
     password = _password(from_stdin=password_stdin, generate=generate_password)
     hashed = passwords.hash_password(password)
     new = NewOfficer(username, name, roles, units[0], units[1:], grids, badge_no)
-    added = _change(config, lambda session: officers.add_officer(session, new, hashed).id)
+    added = _change(config, lambda session: staff.add(session, services().home, new, hashed).id)
     click.echo(f"officer {added}")
     if generate_password:
         click.echo(f"password {password}")
@@ -145,7 +146,7 @@ def officer_disable(config: Config, username: str) -> None:
     """Shut an officer out from his next request on."""
 
     def work(session: Session) -> None:
-        officers.disable(session, officers.find_officer(session, username).id, _now())
+        staff.disable(session, services().home, officers.find_officer(session, username).id, _now())
 
     _change(config, work)
 

@@ -34,6 +34,7 @@ __all__ = ["Answer", "Context", "Spec", "after_commit", "commit", "endpoint", "i
 
 Caller = Literal["anyone", "terminal", "console", "either"]
 Mode = Literal["read", "write", "own"]
+JSON = "application/json"
 MAX_ERRORS = 50
 STREAM_PIECE_BYTES = 64 * 1024
 MAX_PATH_VALUE = 256
@@ -63,12 +64,15 @@ class Answer:
     body: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
-    media_type: str = "application/json"
+    media_type: str = JSON
 
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the OpenAPI document says of an endpoint; kept beside the code that serves it."""
+    """What the OpenAPI document says of an endpoint; kept beside the code that serves it.
+
+    media_types: what a good answer may be; one that is no JSON has no `dump`.
+    """
 
     summary: str
     caller: Caller
@@ -79,6 +83,7 @@ class Spec:
     tag: str
     many: bool = False
     digest_required: bool = False
+    media_types: tuple[str, ...] = (JSON,)
 
 
 def endpoint(
@@ -94,12 +99,14 @@ def endpoint(
     many: bool = False,
     digest_required: bool = False,
     receive_revoked: bool = False,
+    media_types: tuple[str, ...] = (JSON,),
 ) -> Callable[[Callable[..., Any]], Callable[..., Response]]:
     """Make a view an endpoint.
 
     The view is called as `view(context, body?, **path)`; mode `own` means that it opens its transactions
     itself, by `transactions.write` and `.read` (streams must not hold one). With `receive_revoked` a revoked
     terminal passes, marked as such in its identity. `many`: the answer is a list of what `dump` describes.
+    `media_types`: what the answer is where it is no JSON.
     """
     loader = load() if load else None
 
@@ -118,7 +125,7 @@ def endpoint(
             answer = result if isinstance(result, Answer) else Answer(result, status)
             return _respond(answer)
 
-        spec = Spec(summary, caller, load, dump, status, problems, tag, many, digest_required)
+        spec = Spec(summary, caller, load, dump, status, problems, tag, many, digest_required, media_types)
         handle.spec = spec  # type: ignore[attr-defined]
         return handle
 

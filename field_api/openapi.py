@@ -17,7 +17,7 @@ from marshmallow import Schema, fields
 from werkzeug.routing import Rule
 
 from field_api.auth.console import COOKIE, CSRF_HEADER
-from field_api.endpoint import Spec
+from field_api.endpoint import JSON, Spec
 from field_api.problems import CATALOGUE, Problem, document
 from field_api.schemas.examples import EXAMPLES, PARAMETERS
 from field_api.schemas.fields import Instant, UuidText
@@ -290,16 +290,19 @@ def _good(key: str, described: Spec) -> dict[str, Any]:
     good["headers"] = _headers("X-Request-Id", *(["ETag"] if key in _TAGGED else []))
     if described.status == 204:
         return good
-    media_type = _MEDIA_TYPES.get(key, "application/json")
-    schema: Any = described.dump or {"type": "object" if media_type == "application/json" else "string"}
-    content: dict[str, Any] = {"schema": {"type": "array", "items": schema} if described.many else schema}
-    if example := EXAMPLES.get(key, {}).get("answer"):
-        content["example"] = example
-    good["content"] = {media_type: content}
+    good["content"] = {media_type: _content(key, described, media_type) for media_type in described.media_types}
     return good
 
 
-_MEDIA_TYPES = {"GET /docs": "text/html", "GET /docs.css": "text/css"}
+def _content(key: str, described: Spec, media_type: str) -> dict[str, Any]:
+    """What a good answer of one media type holds; bytes, as OpenAPI 3.1 has it, need no schema."""
+    if media_type.startswith("image/"):
+        return {}
+    schema: Any = described.dump or {"type": "object" if media_type == JSON else "string"}
+    content: dict[str, Any] = {"schema": {"type": "array", "items": schema} if described.many else schema}
+    if example := EXAMPLES.get(key, {}).get("answer"):
+        content["example"] = example
+    return content
 
 
 def _bad(codes: list[str]) -> dict[str, Any]:

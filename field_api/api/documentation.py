@@ -1,4 +1,4 @@
-"""The OpenAPI document, the page that people read it on, and a page for every problem.
+"""The OpenAPI document, and the page that people read it on; each problem's page is the console's.
 
 All are rendered here, once for an application; nothing on them comes from elsewhere and nothing is a script.
 """
@@ -15,7 +15,7 @@ from flask import Blueprint, current_app, render_template, request
 
 from field_api import openapi
 from field_api.endpoint import Answer, Context, endpoint
-from field_api.problems import CATALOGUE, Problem
+from field_api.problems import CATALOGUE
 from field_api.schemas.words import TAGS
 
 blueprint = Blueprint("documentation", __name__, template_folder="templates")
@@ -35,31 +35,17 @@ def openapi_document(_context: Context) -> Answer:
 
 
 @blueprint.get("/api/v1/docs")
-@_BRIEF("Read this document")
+@_BRIEF("Read this document", media_types=("text/html",))
 def docs(_context: Context) -> Answer:
     document = _rendered()[2]
     return _page("documentation/docs.html", document=document, groups=_groups(document), tags=TAGS)
 
 
 @blueprint.get("/api/v1/docs.css")
-@_BRIEF("The style of the pages for people")
+@_BRIEF("The style of the pages for people", media_types=("text/css",))
 def style(_context: Context) -> Answer:
     css = files("field_api.api").joinpath("templates/documentation/docs.css").read_bytes()
     return Answer(css, headers={"Cache-Control": "public, max-age=3600"}, media_type="text/css")
-
-
-@blueprint.get("/problems/")
-@_BRIEF("Every problem, with what to do about it")
-def problems(_context: Context) -> Answer:
-    return _page("documentation/problems.html", kinds=list(CATALOGUE.values()))
-
-
-@blueprint.get("/problems/<code>")
-@_BRIEF("What a problem means and what to do about it", problems=("not_found",))
-def problem(_context: Context, code: str) -> Answer:
-    if code not in CATALOGUE:
-        raise Problem("not_found")
-    return _page("documentation/problems.html", kinds=[CATALOGUE[code]])
 
 
 def _rendered() -> tuple[bytes, str, dict[str, Any]]:

@@ -19,6 +19,7 @@ blueprint = Blueprint("evidence", __name__, url_prefix="/api/v1/evidence")
 _PROBLEMS = ("not_found", "evidence_not_ready", "unavailable")
 _SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 DERIVED_TYPE = "image/jpeg"
+RECEIPT_TYPE = "application/jose"
 MAKING_S = 2
 
 
@@ -29,6 +30,7 @@ MAKING_S = 2
     mode="own",
     tag="evidence",
     problems=(*_PROBLEMS, "not_permitted"),
+    media_types=tuple(_SUFFIXES),
 )
 def original(context: Context, evidence: str) -> Answer:
     photo = read(context.session, lambda: custody.find(context.session, context.identity, evidence))
@@ -37,21 +39,41 @@ def original(context: Context, evidence: str) -> Answer:
 
 
 @blueprint.get("/<evidence>/review")
-@endpoint("A photo at the size for review", caller="either", mode="own", tag="evidence", problems=_PROBLEMS)
+@endpoint(
+    "A photo at the size for review",
+    caller="either",
+    mode="own",
+    tag="evidence",
+    problems=_PROBLEMS,
+    media_types=(DERIVED_TYPE,),
+)
 def review(context: Context, evidence: str) -> Answer:
     photo = read(context.session, lambda: custody.find(context.session, context.identity, evidence))
     return _show(context, photo, "review")
 
 
 @blueprint.get("/<evidence>/thumbnail")
-@endpoint("A photo, small", caller="either", mode="own", tag="evidence", problems=_PROBLEMS)
+@endpoint(
+    "A photo, small",
+    caller="either",
+    mode="own",
+    tag="evidence",
+    problems=_PROBLEMS,
+    media_types=(DERIVED_TYPE,),
+)
 def thumbnail(context: Context, evidence: str) -> Answer:
     photo = read(context.session, lambda: custody.find(context.session, context.identity, evidence))
     return _show(context, photo, "thumbnail")
 
 
 @blueprint.get("/<evidence>/receipt")
-@endpoint("The server's signed word that it holds a photo", caller="either", tag="evidence", problems=_PROBLEMS)
+@endpoint(
+    "The server's signed word that it holds a photo",
+    caller="either",
+    tag="evidence",
+    problems=_PROBLEMS,
+    media_types=(RECEIPT_TYPE,),
+)
 def receipt(context: Context, evidence: str) -> Answer:
     photo = custody.find_taken(context.session, context.identity, evidence)
     # Against this an original is deleted: what the database says is not enough.
@@ -62,7 +84,7 @@ def receipt(context: Context, evidence: str) -> Answer:
     if held != photo.size:
         raise Problem("unavailable")
     token = context.keys.sign_jws(photo.receipt())
-    return Answer(token.encode(), media_type="application/jose")
+    return Answer(token.encode(), media_type=RECEIPT_TYPE)
 
 
 def _show(context: Context, photo: Photo, kind: str) -> Answer:

@@ -6,9 +6,11 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from field_api.auth import officers, terminals
+from field_api.auth import terminals
 from field_api.auth.terminals import Enrolment
+from field_api.casework import staff
 from field_api.endpoint import Answer, Context, endpoint
+from field_api.extensions import services
 from field_api.schemas.terminals import EnrolmentDump, EnrolmentLoad
 
 blueprint = Blueprint("terminals", __name__, url_prefix="/api/v1")
@@ -61,5 +63,5 @@ def revoke(context: Context, *, terminal: UUID) -> Answer:
 )
 def disable(context: Context, *, officer: UUID) -> Answer:
     context.identity.require("admin")
-    officers.disable(context.session, str(officer), context.now)
+    staff.disable(context.session, services().home, str(officer), context.now)
     return Answer(status=204)

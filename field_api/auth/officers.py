@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +11,6 @@ from sqlalchemy.orm import Session
 from field_api.auth.identity import ROLES
 from field_api.auth.tables import ConsoleSession, Officer, TokenFamily, Unit
 from field_api.problems import Problem
-
-# What must follow, in the same transaction, when an officer was added or changed; casework registers here.
-on_change: list[Callable[[Session, Officer], None]] = []
 
 
 class OfficerError(ValueError):
@@ -42,7 +38,7 @@ def add_unit(session: Session, code: str, name: str) -> Unit:
 
 
 def add_officer(session: Session, new: NewOfficer, password_hash: str) -> Officer:
-    """Add an officer. Writes: the officer, and what `on_change` adds.
+    """Add an officer; terminals learn of him by `casework.staff.add`. Writes: the officer.
 
     password_hash: made beforehand, outside the transaction, by `passwords.hash_password`.
 
@@ -69,7 +65,6 @@ def add_officer(session: Session, new: NewOfficer, password_hash: str) -> Office
     )
     session.add(officer)
     session.flush()
-    _announce(session, officer)
     return officer
 
 
@@ -100,8 +95,10 @@ def find_officer(session: Session, username: str) -> Officer:
     return officer
 
 
-def disable(session: Session, officer: str, now: datetime) -> None:
-    """Shut an officer out from his next request on. Writes: the officer, and what `on_change` adds.
+def disable(session: Session, officer: str, now: datetime) -> Officer:
+    """Shut an officer out from his next request on; terminals learn of it by `casework.staff.disable`.
+
+    Writes: the officer.
 
     Raises:
         Problem: not_found.
@@ -111,9 +108,4 @@ def disable(session: Session, officer: str, now: datetime) -> None:
         raise Problem("not_found")
     row.disabled_at = row.disabled_at or now
     session.flush()
-    _announce(session, row)
-
-
-def _announce(session: Session, officer: Officer) -> None:
-    for listener in on_change:
-        listener(session, officer)
+    return row

@@ -13,16 +13,13 @@ from sqlalchemy.orm import Session
 
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
-from field_api.casework import scope
+from field_api.casework import custody, scope
 from field_api.console.page import TEMPLATES, language
 from field_api.console.words import say
 from field_api.extensions import db, services
 from field_api.problems import Problem
 from field_api.transactions import read, write
-from media.blobs import FileBlobs
 from media.errors import BlobMissing
-from media.tables import EvidenceView
-from sync.store.ids import new_id
 
 blueprint = Blueprint("console_pictures", __name__, url_prefix="/console/evidence")
 KINDS = ("thumbnail", "review", "original")
@@ -37,13 +34,12 @@ def picture(evidence: UUID, kind: str) -> Response:
         raise Problem("not_found")
     session, now = db.session(), datetime.now(UTC)
     identity = g.who = identify_console(session, services().keys, request, now)
-    row = read(session, lambda: scope.require(session, identity, str(evidence), "evidence"))
-    body = orjson.loads(row.body)
+    body = read(session, lambda: _body(session, identity, str(evidence), kind))
     opened = _open(body, kind)
     if isinstance(opened, str):
         return _placeholder(opened, 404 if kind == "original" else 200)
     try:
-        write(session, lambda: _log(session, row.id, identity, kind, now))
+        write(session, lambda: custody.note_view(session, identity, str(evidence), kind, now))
     except BaseException:
         opened.close()
         raise
@@ -52,21 +48,28 @@ def picture(evidence: UUID, kind: str) -> Response:
     return response
 
 
+def _body(session: Session, identity: Identity, evidence: str, kind: str) -> Mapping[str, Any]:
+    """The record of a photo that this reader may be shown in this form.
+
+    Raises:
+        Problem: not_found, not_permitted.
+    """
+    row = scope.require(session, identity, evidence, "evidence")
+    body: Mapping[str, Any] = orjson.loads(row.body)
+    if kind == "original" and body["bytes"] == "verified":
+        custody.require_original(custody.find(session, identity, evidence), identity)
+    return body
+
+
 def _open(body: Mapping[str, Any], kind: str) -> BinaryIO | str:
     """Open the picture; the words for why there is none otherwise."""
     if body["bytes"] != "verified":
         return "photo.broken" if body["bytes"] == "mismatched" else "photo.awaited"
-    blobs = FileBlobs(services().config.data / "blobs")
+    blobs = services().blobs
     try:
         return blobs.open(body["sha256"]) if kind == "original" else blobs.open_derived(body["sha256"], f"{kind}.jpg")
     except BlobMissing:
         return "photo.being_prepared"
-
-
-def _log(session: Session, evidence: str, identity: Identity, kind: str, now: datetime) -> None:
-    """Write down who is shown what. Writes: evidence_view."""
-    session.add(EvidenceView(id=new_id(), evidence=evidence, officer=identity.officer, kind=kind, at=now))
-    session.flush()
 
 
 def _placeholder(key: str, status: int) -> Response:

@@ -26,8 +26,8 @@ def check_create(record_type: RecordType, operation: Operation) -> Problem | Non
     return Problem("invalid_field", tuple(missing)) if missing else None
 
 
-def check_set(record_type: RecordType, operation: Operation) -> Problem | None:
-    """Check every field that `set` names."""
+def check_set(record_type: RecordType, operation: Operation, body: Mapping[str, Any]) -> Problem | None:
+    """Check every field that `set` names; body: what stands."""
     errors: list[dict[str, str]] = []
     for name, value in operation.set.items():
         declared = record_type.fields.get(name)
@@ -41,10 +41,20 @@ def check_set(record_type: RecordType, operation: Operation) -> Problem | None:
         if declared.merge is MergeClass.STATE and not operation.author.server:
             errors.append(_error(f"/set/{name}", Fault("state", "状态只能由事件改变 · changes by events only")))
             continue
-        fault = _check_value(declared, value)
+        fault = _check_parent(record_type, operation, name, body) or _check_value(declared, value)
         if fault:
             errors.append(_error(f"/set/{name}", fault))
     return Problem("invalid_field", tuple(errors[:50])) if errors else None
+
+
+def _check_parent(
+    record_type: RecordType, operation: Operation, name: str, body: Mapping[str, Any]
+) -> Fault | None:
+    """A record is born into its family, and what shares its audience was told so then; it never moves."""
+    late = operation.action != "create" and body.get(name) is None and operation.set[name] is not None
+    if name == record_type.parent and late:
+        return Fault("at_creation_only", "只能在新建时填写 · set at creation only")
+    return None
 
 
 def _withheld(record_type: RecordType, operation: Operation, name: str) -> bool:

@@ -127,7 +127,7 @@ def _create(
 
 def _patch(record_type: RecordType, record: Record, operation: Operation) -> Decision:
     standing = record if record.version else None
-    problem = check_set(record_type, operation)
+    problem = check_set(record_type, operation, record.body)
     if problem:
         return Decision(Outcome.QUARANTINED, standing, problem=problem)
     try:
@@ -165,7 +165,7 @@ def _transition(record_type: RecordType, record: Record, operation: Operation) -
         return refuse(record, "unknown_event")
     if not permitted(step.roles, operation.author):
         return refuse(record, "not_permitted")
-    problem = check_set(record_type, operation)
+    problem = check_set(record_type, operation, record.body)
     if problem:
         return Decision(Outcome.QUARANTINED, record, problem=problem)
     standing = record.body[record_type.state]

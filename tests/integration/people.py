@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from field_api.app import create_app
 from field_api.auth import console, officers, passwords, terminals
-from field_api.casework import founding
+from field_api.casework import founding, staff
 from field_api.config import Config
 from field_api.extensions import db
 from field_api.transactions import write
@@ -143,8 +143,8 @@ class Bureau:
 
     def __init__(self, app: Flask) -> None:
         self.app = app
-        home = app.extensions["fieldpost"].home
-        self.change(lambda session: founding.found(session, home, now()))
+        self.home = app.extensions["fieldpost"].home
+        self.change(lambda session: founding.found(session, self.home, now()))
         self.change(lambda session: officers.add_unit(session, UNIT, "演示一中队"))
 
     def change(self, work: Callable[[Session], T]) -> T:
@@ -156,7 +156,7 @@ class Bureau:
     def officer(self, username: str, *roles: str, unit: str = UNIT, grids: tuple[str, ...] = ()) -> str:
         """Add an officer with `PASSWORD`; returns his id."""
         new = officers.NewOfficer(username, f"演示 {username}", roles or ("officer",), unit, grids=grids)
-        return self.change(lambda session: officers.add_officer(session, new, _PASSWORD_HASH).id)
+        return self.change(lambda session: staff.add(session, self.home, new, _PASSWORD_HASH).id)
 
     def code(self, ttl_s: int = 3600) -> str:
         return self.change(lambda session: terminals.invite(session, "admin", ttl_s, now()))
@@ -177,6 +177,10 @@ class Bureau:
     def console(self, username: str, *roles: str) -> Console:
         """A new officer, signed in at the console."""
         self.officer(username, *(roles or ("admin",)))
+        return self.console_of(username)
+
+    def console_of(self, username: str) -> Console:
+        """Somebody who is known already, signed in at the console."""
         with self.app.app_context():
             held = self.app.extensions["fieldpost"]
             made = console.sign_in_console(db.session(), held.config, username, PASSWORD, "127.0.0.1", now())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import orjson
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from field_api.auth import officers
 from field_api.cli import cli
 from field_api.config import Config
+from field_api.extensions import db
+from sync.store.tables import RecordRow
 from tests.integration.people import Handheld, problem
 
 ADD = ["officer", "add", "--username", "zhang", "--name", "演示甲", "--role", "officer", "--unit", "u1"]
@@ -86,17 +89,19 @@ def test_a_name_is_taken_once(run: object) -> None:
     assert (again.exit_code, "taken" in again.output) == (1, True)
 
 
-def test_listeners_hear_of_officers_in_the_same_transaction(run: object) -> None:
-    """What must follow a change of an officer is called, and its failure undoes the change."""
-    heard: list[tuple[str, bool]] = []
+def test_an_officer_added_or_disabled_is_known_to_terminals_at_once(app: Flask, run: object) -> None:
+    """His record is written with him, and no change of him is without it."""
+    run(*ADD, "--generate-password")
+    assert known(app) == [("演示甲", "active")]
+    assert run(*ADD, "--generate-password").exit_code == 1
+    run("officer", "disable", "zhang")
+    assert known(app) == [("演示甲", "disabled")]
 
-    def listen(_session: object, officer: object) -> None:
-        heard.append((officer.username, officer.disabled_at is None))
 
-    officers.on_change.append(listen)
-    try:
-        run(*ADD, "--generate-password")
-        run("officer", "disable", "zhang")
-    finally:
-        officers.on_change.remove(listen)
-    assert heard == [("zhang", True), ("zhang", False)]
+def known(app: Flask) -> list[tuple[str, str]]:
+    """The officers that terminals are told of: name and status."""
+    with app.app_context():
+        query = sa.select(RecordRow.body).where(RecordRow.type == "officer")
+        bodies = [orjson.loads(body) for body in db.session.scalars(query)]
+        db.session.remove()
+    return [(body["name"], body["status"]) for body in bodies]

@@ -289,6 +289,21 @@ def test_every_picture_that_is_shown_is_logged(world: World, supervisor: Console
     assert supervisor.client.get(f"{path}/other").status_code == 404
 
 
+def test_originals_are_for_the_unit_and_those_who_judge(world: World, bureau: Bureau) -> None:
+    """Who sees a case by its grid alone is refused the original, and no look at it is written down."""
+    grid = "511402001001001"
+    photo = world.photo(world.case(grid=grid))
+    for role, status in (("dispatcher", 403), ("auditor", 200)):
+        world.author(role, role, unit="u2", grids=(grid,))
+        reader = bureau.console_of(role)
+        with reader.client.get(f"/console/evidence/{photo}/original") as answer:
+            assert (answer.status_code, answer.mimetype == "text/html") == (status, status == 403)
+        with reader.client.get(f"/console/evidence/{photo}/thumbnail") as answer:
+            assert answer.status_code == 200
+    seen = bureau.change(lambda session: session.scalars(sa.select(EvidenceView.kind)).all())
+    assert sorted(seen) == ["original", "thumbnail", "thumbnail"]
+
+
 @pytest.mark.parametrize(("lack", "words"), [("arrives", "等待终端上传"), ("derived", "正在准备")])
 def test_a_picture_that_is_not_there_yet_is_a_drawing_and_no_view(
     world: World, supervisor: Console, lack: str, words: str

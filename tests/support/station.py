@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from demo.pictures import make_photo
 from field_api.auth import officers, passwords
-from field_api.casework import evidence, server
+from field_api.casework import evidence, server, staff
 from field_api.casework.founding import found
 from field_api.config import ROOT, Config
 from field_api.extensions import db, services
@@ -208,7 +208,7 @@ def station(
             found(session, services().home, datetime.now(UTC))
             officers.add_unit(session, UNIT, "演示一中队")
             new = officers.NewOfficer("demo", "演示队员", ("officer",), UNIT)
-            return officers.add_officer(session, new, passwords.hash_password("correct horse 2026")).id
+            return staff.add(session, services().home, new, passwords.hash_password("correct horse 2026")).id
 
         made.officer = made.change(prepare)
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -117,6 +118,24 @@ def test_an_equal_value_is_unchanged_in_every_class(name: str, author: str, stan
     record = _record(name, STANDING[standing])
     decision = merge(CASE, record, _patch(author, **{name: "old"}))
     assert (decision.outcome, decision.record, decision.conflicts) == ("unchanged", record, ())
+
+
+@pytest.mark.parametrize("author", AUTHORS)
+def test_the_record_above_is_named_at_creation_or_never(author: str) -> None:
+    """A family is for life: an edit that would name another parent is refused, one that names the same is not."""
+    above = Field("above", text(20), MergeClass.WRITE_ONCE)
+    child = replace(CASE, fields={**CASE.fields, "above": above}, parent="above")
+    born = merge(child, None, Operation("op", "create", "case", "r", AUTHORS["officer"], "", set={"title": "t"}))
+    assert born.record is not None
+    for action, event in (("patch", None), ("transition", "open")):
+        late = Operation("op2", action, "case", "r", AUTHORS[author], "", base=1, set={"above": "x"}, event=event)
+        if author == "officer" or action == "patch":
+            problem = merge(child, born.record, late).problem
+            assert problem is not None
+            assert (problem.code, problem.errors[0]["pointer"]) == ("invalid_field", "/set/above")
+    named = replace(born.record, body={**born.record.body, "above": "x"})
+    same = Operation("op3", "patch", "case", "r", AUTHORS[author], "", base=1, set={"above": "x"})
+    assert merge(child, named, same).outcome == "unchanged"
 
 
 @pytest.mark.parametrize(("hlc", "word"), [("8", "kept_server"), ("9", "kept_server"), ("91", "applied")])

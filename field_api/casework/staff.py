@@ -1,0 +1,33 @@
+"""Officers as the bureau knows them: whoever is added or shut out, the terminals hear of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from field_api.auth import officers
+from field_api.auth.officers import NewOfficer
+from field_api.auth.tables import Officer
+from field_api.casework.reference import publish_officer
+from sync.service.home import Home
+
+
+def add(session: Session, home: Home, new: NewOfficer, password_hash: str) -> Officer:
+    """Add an officer, and let terminals know him, in one transaction. Writes: the officer and his record.
+
+    Raises:
+        OfficerError: as `officers.add_officer`.
+    """
+    officer = officers.add_officer(session, new, password_hash)
+    publish_officer(session, home, officer)
+    return officer
+
+
+def disable(session: Session, home: Home, officer: str, now: datetime) -> None:
+    """Shut an officer out, and say so to terminals. Writes: the officer and his record.
+
+    Raises:
+        Problem: not_found.
+    """
+    publish_officer(session, home, officers.disable(session, officer, now))
