@@ -15,7 +15,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from field_api import observe, outgoing
+from field_api import gauges, observe, outgoing
 from field_api.api import blueprints
 from field_api.auth import officers
 from field_api.auth.keys import Keys
@@ -56,6 +56,7 @@ def create_app(config: Config) -> Flask:
     )
     officers.on_change[:] = [lambda session, officer: reference.publish_officer(session, home, officer)]
     observe.watch(app, metrics)
+    gauges.register()
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
