@@ -51,7 +51,8 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         )
     clock = hlc.bounded(_text(raw, "hlc"), int(sender.now.timestamp() * 1000), sender.node)
     operation = _operation(raw, sender.author, clock)
-    problem = _kept_only(raw) or _problem(raw) or _of_another(raw, sender.author.officer)
+    problem = _kept_only(raw) or _problem(raw)
+    named = raw.get("officer")
     base = raw.get("base") if _is_base(raw.get("base")) else None
     return Received(
         operation,
@@ -63,6 +64,7 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
+        officer=named if isinstance(named, str) and named != sender.author.officer else None,
     )
 
 
@@ -216,11 +218,17 @@ def _is_after(after: Any) -> bool:
     return after is None or (isinstance(after, list) and len(after) <= MAX_AFTER and all(map(_is_id, after)))
 
 
+def not_signed_in() -> Problem:
+    """The author that an operation names was not signed in on this terminal then."""
+    message = "该人员当时未在本终端登录 · he was not signed in on this terminal then"
+    return Problem("not_permitted", (_error("/officer", "not_signed_in", message),))
+
+
 def _of_another(raw: dict[str, Any], officer: str) -> Problem | None:
-    """An author other than the one signed in is not checked yet, so nothing is booked under either name."""
+    """What was kept under one name because another's could not be vouched for is not tried under it."""
     if raw.get("officer") in (None, officer):
         return None
-    return Problem("not_implemented", (_error("/officer", "officer", "尚未提供 · not there yet"),))
+    return not_signed_in()
 
 
 def _is_base(base: Any) -> bool:

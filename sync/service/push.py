@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
 from sync.engine.values import FINAL, Author, Outcome, Problem
-from sync.service.decode import Sender, decode, revive
+from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
 from sync.service.received import Past, Received
 from sync.service.workspace import Workspace
@@ -86,7 +86,8 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     now = sender.now
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
-    received = _flagged(prepared.received, sender, store["numbers"])
+    booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
+    received = _flagged(booked, sender, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -116,6 +117,28 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
         boot if isinstance(boot, str) else None,
         pusher.terminal_no,
     )
+
+
+def _booked(session: Session, home: Home, terminal: str, received: Received) -> Received:
+    """Book an operation that names another author under him, with his rights, if he was signed in then.
+
+    Terminals are handed over with work unsent; each answers for his own.
+    """
+    if received.officer is None or received.problem is not None:
+        return received
+    at = parse_time(received.operation.at)
+    found = home.colleague(session, terminal, received.officer, at) if at else None
+    if found is None:
+        return replace(received, problem=not_signed_in())
+    author = replace(
+        received.operation.author,
+        officer=found.officer,
+        roles=found.roles,
+        unit=found.unit,
+        supervisor=found.supervisor,
+        masked=found.masked,
+    )
+    return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
 
 
 def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Ranges) -> list[Received]:

@@ -30,6 +30,7 @@ class Received:
     base_operation: the operation that its base names, resolved when it is decided.
     after: operations that must have taken effect first.
     problem: why it cannot even be tried; it is kept whole all the same.
+    officer: an author that it names and that is not the one signed in; booked only if he may be.
     arrived: when it came, for one that is tried again; it is in the inbox already.
     repair: who had it tried again, why, and what he changed.
     """
@@ -44,6 +45,7 @@ class Received:
     after: tuple[str, ...] = ()
     given: Mapping[str, Any] = field(default_factory=dict)
     problem: Problem | None = None
+    officer: str | None = None
     arrived: Arrival | None = None
     repair: Mapping[str, Any] | None = None
 

@@ -115,15 +115,6 @@ def test_what_is_not_there_yet_is_quarantined_by_name(bureau: Bureau) -> None:
     assert own.version(case["record"]) == 1
 
 
-def test_an_author_other_than_the_one_signed_in_is_not_pretended(bureau: Bureau) -> None:
-    """An operation that names another author is never booked under the one signed in."""
-    own = terminal(bureau, "zhang")
-    [other] = own.send(own.create("case") | {"officer": bureau.officer("wang")})
-    assert (other["outcome"], other["problem"]["code"]) == ("quarantined", "not_implemented")
-    [same] = own.send(own.create("case") | {"officer": own.officer})
-    assert same["outcome"] == "applied"
-
-
 def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
     """501 not_implemented, by the promised path and method."""
     own = terminal(bureau, "zhang", "supervisor")
