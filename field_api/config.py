@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# With pauses of 2 s that double up to half an hour, whatever the jitter: a day before a person is asked.
+DELIVERY_ATTEMPTS = 110
 
 
 class ConfigError(ValueError):
@@ -25,7 +27,7 @@ class Config:
     centre_timeout_s: float = 10.0
     relay_interval_s: float = 1.0
     retry_base_s: float = 2.0
-    delivery_attempts: int = 8
+    delivery_attempts: int = DELIVERY_ATTEMPTS
     lease_s: float = 60.0
     access_ttl_s: int = 900
     refresh_ttl_s: int = 30 * 86_400
@@ -59,7 +61,7 @@ class Config:
             centre_timeout_s=_number(environ, "FIELDPOST_CENTRE_TIMEOUT_S", 10.0),
             relay_interval_s=_number(environ, "FIELDPOST_RELAY_INTERVAL_S", 1.0),
             retry_base_s=_number(environ, "FIELDPOST_RETRY_BASE_S", 2.0),
-            delivery_attempts=int(_number(environ, "FIELDPOST_DELIVERY_ATTEMPTS", 8, minimum=1)),
+            delivery_attempts=int(_number(environ, "FIELDPOST_DELIVERY_ATTEMPTS", DELIVERY_ATTEMPTS, minimum=1)),
             lease_s=_number(environ, "FIELDPOST_LEASE_S", 60.0),
             access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
             region=_region(environ.get("FIELDPOST_REGION") or "511402"),

@@ -23,6 +23,8 @@ from sync.store import outbox
 from sync.store.outbox import OutboxRow
 from worker.pauses import pause_s
 
+# The picture and the disk are here: what failed so often waits for nobody's return.
+ATTEMPTS = 8
 THUMBNAIL, REVIEW = "thumbnail.jpg", "review.jpg"
 UNFINISHED = "处理多次中断，请管理员查看 / Every attempt was cut short; a person should look"
 _log = structlog.get_logger("fieldpost.worker")
@@ -43,7 +45,7 @@ def make(session: Session, config: Config, blobs: Blobs, row: str) -> None:
     if claimed is None:
         _log.info("copies not due", row=row)
         return
-    end = _work(session, config, blobs, claimed)
+    end = _work(session, blobs, claimed)
     write(session, lambda: _conclude(session, config, claimed, end))
     _log.info("copies", row=row, digest=claimed.subject, end=end.state, reason=end.reason)
 
@@ -85,8 +87,8 @@ def _place(position: dict[str, Any] | None) -> str:
     return text if accuracy_m is None else f"{text} ±{accuracy_m:g} m"
 
 
-def _work(session: Session, config: Config, blobs: Blobs, row: OutboxRow) -> _End:
-    if row.attempts > config.delivery_attempts:
+def _work(session: Session, blobs: Blobs, row: OutboxRow) -> _End:
+    if row.attempts > ATTEMPTS:
         # Pictures are hostile: one that kills its worker each time must come to rest.
         return _End("held", UNFINISHED)
     digest = row.subject
@@ -100,7 +102,7 @@ def _work(session: Session, config: Config, blobs: Blobs, row: OutboxRow) -> _En
         return _End("refused", f"图片无法读取：{error.code} / The picture cannot be read: {error.message}")
     except (MediaError, OSError) as error:
         reason = error.code if isinstance(error, MediaError) else type(error).__name__
-        state = "waiting" if row.attempts < config.delivery_attempts else "held"
+        state = "waiting" if row.attempts < ATTEMPTS else "held"
         return _End(state, f"副本未能生成：{reason} / The copies could not be made: {reason}")
     return _End("done", facts=facts)
 

@@ -112,7 +112,14 @@ class Carrier:
         else:
             pause = pause_s(config.retry_base_s, row.attempts, outcome.retry_after_s)
             delivery.failed(
-                session, self.home, row, outcome.reason, now, pause_s=pause, attempts=config.delivery_attempts
+                session,
+                self.home,
+                row,
+                outcome.reason,
+                now,
+                pause_s=pause,
+                attempts=config.delivery_attempts,
+                counts=not outcome.retry_after_s,
             )
         outbox.let_go(session, row.id, row.attempts)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-MAX_PAUSE_S = 3600.0
+MAX_PAUSE_S = 1800.0
 _chance = random.SystemRandom()
 
 

@@ -155,13 +155,24 @@ def refused(session: Session, home: Home, row: OutboxRow, words: str, now: datet
 
 
 def failed(
-    session: Session, home: Home, row: OutboxRow, reason: str, now: datetime, *, pause_s: float, attempts: int
+    session: Session,
+    home: Home,
+    row: OutboxRow,
+    reason: str,
+    now: datetime,
+    *,
+    pause_s: float,
+    attempts: int,
+    counts: bool = True,
 ) -> None:
-    """Try again after a pause, or hold the row for a person after the last attempt. Writes: outbox, case."""
+    """Try again after a pause, or hold the row for a person after the last attempt. Writes: outbox, case.
+
+    counts: not where the centre itself named the time to come again; it is there, and needs no person.
+    """
     shelf.load(session, [row.subject])
-    if row.attempts < attempts:
+    if row.attempts < attempts or not counts:
         due = now + timedelta(seconds=pause_s)
-        outbox.settle(session, row.id, row.attempts, "waiting", reason=reason, due_at=due)
+        outbox.settle(session, row.id, row.attempts, "waiting", reason=reason, due_at=due, counts=counts)
     elif outbox.settle(session, row.id, row.attempts, "held", reason=reason):
         _tell(session, home, row.subject, {"delivery": "held"}, now)
 

@@ -150,10 +150,20 @@ def postpone(session: Session, row: str, due_at: datetime) -> None:
 
 
 def settle(
-    session: Session, row: str, attempt: int, state: str, *, reason: str = "", due_at: datetime | None = None
+    session: Session,
+    row: str,
+    attempt: int,
+    state: str,
+    *,
+    reason: str = "",
+    due_at: datetime | None = None,
+    counts: bool = True,
 ) -> bool:
-    """Write down how an attempt ended; False when the row has moved on since (superseded, claimed anew)."""
-    values: dict[str, Any] = {"state": state, "reason": reason[:2000]}
+    """Write down how an attempt ended; False when the row has moved on since (superseded, claimed anew).
+
+    counts: without it the attempt's number is free again, since nobody else can hold it any more.
+    """
+    values: dict[str, Any] = {"state": state, "reason": reason[:2000], "attempts": attempt if counts else attempt - 1}
     if due_at is not None:
         values["due_at"] = due_at
     done = session.execute(

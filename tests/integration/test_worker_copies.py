@@ -101,7 +101,7 @@ def test_missing_original_is_tried_again_then_held(post: Station) -> None:
     digest = only_digest(post)
     post.blobs.path(digest).unlink()
     [row] = post.rows(digest)
-    for attempt in range(1, post.config.delivery_attempts + 1):
+    for attempt in range(1, copies.ATTEMPTS + 1):
         post.change(lambda session: session.execute(sa.text("UPDATE outbox SET due_at = created_at")))
         jobs.run_derivation(post.app, row.id)
         assert post.rows(digest)[0].attempts == attempt
@@ -116,7 +116,7 @@ def test_picture_that_kills_its_worker_comes_to_rest(post: Station) -> None:
     digest = only_digest(post)
     [row] = post.rows(digest)
     spent = sa.text("UPDATE outbox SET state = 'running', attempts = :spent, due_at = created_at")
-    post.change(lambda session: session.execute(spent, {"spent": post.config.delivery_attempts}))
+    post.change(lambda session: session.execute(spent, {"spent": copies.ATTEMPTS}))
     jobs.run_derivation(post.app, row.id)
     [row] = post.rows(digest)
     assert (row.state, row.reason) == ("held", copies.UNFINISHED)

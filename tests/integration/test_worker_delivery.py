@@ -97,6 +97,23 @@ def test_held_after_the_last_attempt_and_sent_again_by_a_person(
         post.wait_for(case, "delivered")
 
 
+def test_a_pause_that_the_centre_asks_for_is_no_attempt(
+    database_url: str, tmp_path: Path, valkey_url: str, centre: CentreProcess
+) -> None:
+    """A centre that asks for patience three times, where two attempts are allowed, gets the case all the same."""
+    centre.fault(path="cases", status=503, retry_after="1", times=2)
+    centre.fault(path="cases", status=429, retry_after="1", times=1)
+    with station(
+        database_url, tmp_path / "data", valkey_url, centre, FIELDPOST_DELIVERY_ATTEMPTS="2"
+    ) as post:
+        post.start("run", "relay")
+        case = post.finished()
+        post.wait_for(case, "delivered")
+        [row] = post.rows(case)
+        assert (row.state, row.attempts) == ("done", 1)
+        assert len(post.received(case)["versions"]) == 1
+
+
 def test_evidence_that_the_centre_lost_is_sent_again(post: Station) -> None:
     """A centre that misses evidence gets it once more; the case does not go back to its unit."""
     post.centre.fault(path="cases", refuse={"code": "evidence_missing", "message": "缺少证据"})
