@@ -6,14 +6,16 @@ import logging
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from field_api import observe, outgoing
+from field_api import gauges, observe, outgoing
 from field_api.api import blueprints
 from field_api.auth.keys import Keys
 from field_api.casework.bureau import Bureau
@@ -28,6 +30,7 @@ from media.blobs import FileBlobs
 from media.uploads import Limits, Uploads
 from sync.store.database import prepare
 
+THREADS_KEPT_FREE = 3
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "batch_too_large", 415: "unsupported_media"}
 
@@ -47,9 +50,10 @@ def create_app(config: Config) -> Flask:
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, lambda: datetime.now(UTC), limits)
     app.extensions["fieldpost"] = Services(
-        config, Keys.open(config.data / "keys"), metrics, home, blobs, uploads
+        config, Keys.open(config.data / "keys"), metrics, home, blobs, uploads, _upload_lines(config)
     )
     observe.watch(app, metrics)
+    gauges.register()
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
@@ -58,7 +62,27 @@ def create_app(config: Config) -> Flask:
     app.register_error_handler(Exception, _to_problem)
     for blueprint in (*blueprints(), *console_blueprints()):
         app.register_blueprint(blueprint)
+    _trust_proxies(app, config.trusted_proxies)
     return app
+
+
+def _trust_proxies(app: Flask, hops: int) -> None:
+    """Believe what the nearest proxies say of the caller; with none, nobody's word but the line's own.
+
+    Proxies append to X-Forwarded-For, so the caller stands that many from its end. The other two each
+    overwrites, and an inner one hands on what the outer said: only the last value counts.
+    """
+    if hops:
+        behind = ProxyFix(app.wsgi_app, x_for=hops, x_proto=1, x_host=1)
+        app.wsgi_app = behind  # type: ignore[method-assign]  # the way that Flask itself names
+
+
+def _upload_lines(config: Config) -> BoundedSemaphore:
+    """Bound the lines that bring photos: one that hangs holds its thread until it breaks.
+
+    However many hang, threads are left for operations and sign-ins.
+    """
+    return BoundedSemaphore(max(1, config.web_threads - THREADS_KEPT_FREE))
 
 
 def _engine_options(url: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import IO, Any, TypeVar
 
 import click
 import orjson
+import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.orm import Session
 
@@ -32,6 +33,9 @@ from field_api.config import Config, ConfigError
 from field_api.extensions import db, services
 from field_api.problems import Problem
 from field_api.transactions import write
+from sync.store import sequence
+from sync.store.ids import new_id
+from sync.store.tables import Sequence
 
 T = TypeVar("T")
 
@@ -66,6 +70,37 @@ def revision(config: Config, message: str) -> None:
     """Write a migration from what the models say now (for developers)."""
     with migrate.transaction(config.database_url) as connection:
         command.revision(migrate.alembic_config(connection), message, autogenerate=True)
+
+
+@database.command()
+@click.option("--renew", is_flag=True, help="a new one: after a restore from a backup, before the first start")
+@click.option("--yes", is_flag=True, help="do not ask")
+@click.pass_obj
+def epoch(config: Config, *, renew: bool, yes: bool) -> None:
+    """Print the epoch that terminals know this database by (纪元).
+
+    With a new one every terminal's cursor has expired: it pulls everything afresh and keeps what it has not sent.
+    """
+    if renew and not yes:
+        click.confirm("Every terminal will pull everything afresh. Renew the epoch?", abort=True)
+    click.echo(_change(config, _renew_epoch if renew else _epoch))
+
+
+def _epoch(session: Session) -> str:
+    try:
+        return sequence.position(session).epoch
+    except sa.exc.NoResultFound:
+        raise click.ClickException("this database is not founded; run: db upgrade") from None
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError):
+        raise click.ClickException("the database does not answer or has no tables; run: db upgrade") from None
+
+
+def _renew_epoch(session: Session) -> str:
+    """Write another epoch and give it; the row's lock waits for whoever takes numbers just now."""
+    _epoch(session)
+    renewed = new_id()
+    session.execute(sa.update(Sequence).values(epoch=renewed))
+    return renewed
 
 
 @cli.group()

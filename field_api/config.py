@@ -40,6 +40,9 @@ class Config:
     batch_limit: int = 500
     backoff_ms: int = 0
     region: str = "511402"
+    web_threads: int = 8
+    trusted_proxies: int = 0
+    silent_after_s: float = 86_400.0
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
@@ -63,6 +66,9 @@ class Config:
             access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
             region=_region(environ.get("FIELDPOST_REGION") or "511402"),
             backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),
+            web_threads=int(_number(environ, "FIELDPOST_WEB_THREADS", 8, minimum=1)),
+            trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
+            silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
         )
 
 

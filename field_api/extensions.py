@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import BoundedSemaphore
 
 from flask import current_app
 from flask_sqlalchemy import SQLAlchemy
@@ -20,7 +21,10 @@ db = SQLAlchemy(metadata=Base.metadata, disable_autonaming=True)
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What an application holds beside its database, made once."""
+    """What an application holds beside its database, made once.
+
+    upload_lines: how many requests of this process may wait for a photo's bytes at once.
+    """
 
     config: Config
     keys: Keys
@@ -28,6 +32,7 @@ class Services:
     home: Home
     blobs: Blobs
     uploads: Uploads
+    upload_lines: BoundedSemaphore
 
 
 def services() -> Services:

@@ -14,6 +14,7 @@ import math
 import os
 import secrets
 import threading
+import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -37,17 +38,22 @@ _collector: Any = MultiProcessCollector
 _PAST = "past"
 
 
+_Value = tuple[Sequence[str], float]
+
+
 @dataclass(frozen=True, slots=True)
 class Gauge:
     """A value that is read from the database when somebody asks for it.
 
     read: yields the label values, in the order of `labels`, and the value.
+    fresh_s: how long each process goes on telling what it read before.
     """
 
     name: str
     help: str
     labels: tuple[str, ...]
-    read: Callable[[Session], Iterable[tuple[Sequence[str], float]]]
+    read: Callable[[Session], Iterable[_Value]]
+    fresh_s: float = 0.0
 
 
 # Any package may add its own: the outbox by state, open conflicts, the quarantine.
@@ -69,6 +75,8 @@ class Metrics:
         self._files: dict[str, Any] = {}
         self._known: set[tuple[str, ...]] = set()
         self._alive: int | None = None
+        # By gauge: when it was read, and what.
+        self._read: dict[str, tuple[float, list[_Value]]] = {}
 
     def count(self, name: str, help_text: str, labels: Mapping[str, str], amount: float = 1.0) -> None:
         """Add to a counter; `name` ends in `_total`."""
@@ -98,8 +106,15 @@ class Metrics:
             text: bytes = generate_latest(registry)
         values = CollectorRegistry()
         for gauge in gauges.values():
-            values.register(_Read(gauge, session))
+            values.register(_Told(gauge, self._values_of(gauge, session)))
         return text + generate_latest(values)
+
+    def _values_of(self, gauge: Gauge, session: Session) -> list[_Value]:
+        read_s, told = self._read.get(gauge.name, (-math.inf, []))
+        if time.monotonic() - read_s >= gauge.fresh_s:
+            told = list(gauge.read(session))
+            self._read[gauge.name] = time.monotonic(), told
+        return told
 
     def close(self) -> None:
         """Give up the files; what they hold is folded at the next start."""
@@ -134,19 +149,19 @@ class Metrics:
             self._files = {kind: _open_file(str(self._folder / f"{kind}_{name}.db")) for kind in _KINDS}
 
 
-class _Read:
+class _Told:
     """A gauge as the client library wants to collect it."""
 
-    def __init__(self, gauge: Gauge, session: Session) -> None:
+    def __init__(self, gauge: Gauge, values: Iterable[_Value]) -> None:
         self._gauge = gauge
-        self._session = session
+        self._values = values
 
     def describe(self) -> list[Metric]:
         return []
 
     def collect(self) -> Iterator[Metric]:
         family = GaugeMetricFamily(self._gauge.name, self._gauge.help, labels=self._gauge.labels)
-        for labels, value in self._gauge.read(self._session):
+        for labels, value in self._values:
             family.add_metric(labels, value)
         yield family
 

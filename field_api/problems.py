@@ -144,6 +144,8 @@ _K = [
           "请由其他审核人员办理。", "Another supervisor must do it."),
     _kind("evidence_not_ready", 409, "fix", "照片未核对或签名不符", "The photo is not verified, or signed wrongly",
           "请等照片到齐；签名不符的请退回重拍。", "Wait for its bytes; return one whose signature does not hold."),
+    _kind("not_quarantined", 409, "fix", "此操作已不在隔离区", "This operation no longer waits for a person",
+          "请刷新查看结果。", "Reload to see what became of it."),
     _kind("conflicts_open", 409, "fix", "案件还有未处理的冲突", "The case has conflicts that nobody has settled",
           "请先处理冲突。", "Settle them first."),
     _kind("case_not_closed", 409, "fix", "案件尚未结案", "The case is not closed yet",

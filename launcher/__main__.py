@@ -123,7 +123,7 @@ HANDED_OVER = {
     "demo": ("demo.cli", "main", "Play the main job on real parts, then check it (演示)."),
     "bench": ("benchmarks.cli", "main", "Measure (性能测试)."),
     "centre": ("reference.centre.__main__", "main", "Run a centre to deliver to (模拟中心)."),
-    "db": ("field_api.cli", "cli", "Keep the database: `db upgrade` (数据库)."),
+    "db": ("field_api.cli", "cli", "Keep the database: `db upgrade`, `db epoch` (数据库)."),
     "unit": ("field_api.cli", "cli", "Keep units: `unit add` (中队)."),
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),

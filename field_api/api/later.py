@@ -15,8 +15,6 @@ blueprint = Blueprint("later", __name__, url_prefix="/api/v1")
 NOT_YET = (
     ("/sync/repair", "POST", "repair"),
     ("/sync/import", "POST", "sealed export"),
-    ("/quarantine/<operation>/replay", "POST", "quarantine repair"),
-    ("/quarantine/<operation>/dismissal", "POST", "quarantine repair"),
     ("/number-blocks", "POST", "number blocks"),
     ("/number-blocks/<block>/return", "POST", "number blocks"),
     ("/cases/<case>/bundle", "GET", "evidence bundle"),

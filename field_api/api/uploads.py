@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from threading import BoundedSemaphore
 
 from flask import Blueprint, Response, request
 from werkzeug.http import http_date
@@ -35,11 +34,7 @@ _BYTES = (
     "body_damaged",
 )
 _OPENING = ("invalid_field", "key_reused", "write_once_changed", "out_of_scope", "too_many_requests")
-# A line that hangs holds its thread until it breaks. These are fewer than a server process has (8), so that
-# however many hang, operations and sign-ins still pass.
-MAX_LINES = 5
 BUSY_S = 2
-_lines = BoundedSemaphore(MAX_LINES)
 blueprint = Blueprint("uploads", __name__, url_prefix=PREFIX)
 
 
@@ -186,14 +181,15 @@ def _append(upload: UploadState, offset: int) -> UploadState:
             raise OffsetConflict(upload.offset)
         return upload
     checksum = read_checksum(request.headers)
-    if not _lines.acquire(blocking=False):
+    lines = services().upload_lines
+    if not lines.acquire(blocking=False):
         raise Problem("unavailable", retry_after_s=BUSY_S)
     try:
         reached = services().uploads.append(
             upload, offset, request.stream, length=request.content_length, checksum=checksum
         )
     finally:
-        _lines.release()
+        lines.release()
     return replace(upload, offset=reached)
 
 

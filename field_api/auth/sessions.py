@@ -131,6 +131,20 @@ def _accept_pair(session: Session, claim: TokenClaim) -> None:
     )
 
 
+def identity_of(session: Session, officer: str) -> Identity:
+    """An officer with the rights that he has now, on no terminal; he must exist."""
+    query = sa.select(
+        Officer.id.label("officer"),
+        Officer.username,
+        Officer.name,
+        Officer.roles,
+        Officer.unit,
+        Officer.units,
+        Officer.grids,
+    )
+    return _identity(session.execute(query.where(Officer.id == officer)).one(), session="")
+
+
 def _identity(row: Any, *, session: str, revoked: bool = False) -> Identity:
     return Identity(
         officer=row.officer,

@@ -10,11 +10,13 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api.auth.sessions import identity_of
+from field_api.auth.tokens import signed_in_at
 from field_api.casework import evidence, reactions
 from field_api.casework.declare import row_maker
 from field_api.casework.types import MODELS, TYPES
 from sync.engine.values import Operation, Record, RecordType
-from sync.service.home import Change
+from sync.service.home import Change, Colleague
 from sync.store.upsert import upsert
 
 _MAKERS = {name: row_maker(model) for name, model in MODELS.items()}
@@ -38,6 +40,20 @@ class Bureau:
             if one.type in _AUTHORED and not one.author.server:
                 values[one.id] = {"unit": one.author.unit, "author": one.author.officer}
         return values
+
+    def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
+        """An officer who was signed in on this terminal then, with the rights that he has today."""
+        if not signed_in_at(session, terminal, officer, at):
+            return None
+        identity = identity_of(session, officer)
+        return Colleague(
+            officer,
+            identity.roles,
+            identity.unit,
+            identity.supervises,
+            identity.masked,
+            frozenset(identity.scope_keys()),
+        )
 
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Mirror records in their typed tables, parents first. Writes: the tables of `MODELS`."""

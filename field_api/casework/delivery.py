@@ -19,7 +19,8 @@ from field_api.casework import server
 from field_api.casework.models import Case, Evidence
 from sync.engine.values import Operation
 from sync.service.home import Home
-from sync.service.workspace import Workspace, own_operation
+from sync.service.received import own_operation
+from sync.service.workspace import Workspace
 from sync.store import outbox
 from sync.store import records as shelf
 from sync.store.outbox import OutboxRow

@@ -17,7 +17,8 @@ from field_api.casework.models import Evidence
 from media.tables import Blob
 from sync.engine.values import Operation
 from sync.service.home import Home
-from sync.service.workspace import Workspace, own_operation
+from sync.service.received import own_operation
+from sync.service.workspace import Workspace
 from sync.store import outbox
 from sync.store.operations import canonical
 

@@ -20,7 +20,8 @@ from field_api.casework.enums import CATEGORIES
 from field_api.casework.reference_models import CategoryRow, Grid, Permit
 from sync.engine.values import Operation
 from sync.service.home import Home
-from sync.service.workspace import Workspace, own_operation
+from sync.service.received import own_operation
+from sync.service.workspace import Workspace
 from sync.store.ids import new_id
 from sync.store.tables import RecordRow
 

@@ -19,7 +19,8 @@ from field_api.casework.reactions import CONTENT
 from field_api.problems import Problem
 from sync.engine.values import Author, Operation, Record
 from sync.service.home import Home
-from sync.service.workspace import Received, Workspace, own_operation
+from sync.service.received import Received, own_operation
+from sync.service.workspace import Workspace
 from sync.store import operations as inbox
 from sync.store.tables import ConflictRow, OperationRow
 

@@ -34,6 +34,20 @@ def require(session: Session, identity: Identity, record: str, record_type: str)
     return row
 
 
+def require_quarantined(session: Session, identity: Identity, operation: str) -> None:
+    """Let a supervisor, or an administrator, at a quarantined operation of his units' officers.
+
+    Raises:
+        Problem: not_permitted, not_found.
+    """
+    if not identity.supervises and "admin" not in identity.roles:
+        raise Problem("not_permitted")
+    query = sa.select(Officer.unit).join(OperationRow, OperationRow.officer == Officer.id)
+    unit = session.scalar(query.where(OperationRow.id == operation))
+    if unit is None or ("admin" not in identity.roles and unit not in identity.units):
+        raise Problem("not_found")
+
+
 def operations_in_scope(session: Session, identity: Identity, limit: int = 200) -> Sequence[Any]:
     """Quarantined operations whose author works in a unit of this person's, oldest first.
 

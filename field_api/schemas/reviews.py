@@ -46,6 +46,27 @@ class ResolutionLoad(LoadSchema):
         return Resolution(**values)
 
 
+class ReplayLoad(LoadSchema):
+    """Why an operation is tried again, and which values are corrected."""
+
+    reason = Text(500, required=True)
+    set = fields.Dict(keys=Text(64), load_default=dict, validate=validate.Length(max=50))
+
+    @post_load
+    def make(self, values: dict[str, Any], **_options: Any) -> tuple[str, dict[str, Any]]:
+        return values["reason"], values["set"]
+
+
+class DismissalLoad(LoadSchema):
+    """Why an operation is closed without effect."""
+
+    reason = Text(500, required=True)
+
+    @post_load
+    def make(self, values: dict[str, Any], **_options: Any) -> str:
+        return str(values["reason"])
+
+
 class ConflictDump(Schema):
     """Two values of one field, with their authors and times."""
 

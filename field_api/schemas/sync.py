@@ -106,6 +106,7 @@ class ResultDump(Schema):
     waits_for = fields.List(fields.String())
     problem = fields.Dict()
     flags = fields.List(fields.String())
+    reason = fields.String()
     duplicate = fields.Boolean()
 
 

@@ -23,9 +23,13 @@ def upgrade() -> None:
     _create_sync_audience()
     _create_sync_conflict()
     _create_sync_receipt()
+    _create_sync_settled()
+    _create_sync_waiting()
 
 
 def downgrade() -> None:
+    _drop_sync_waiting()
+    _drop_sync_settled()
     _drop_sync_receipt()
     _drop_sync_conflict()
     _drop_sync_audience()
@@ -80,6 +84,7 @@ def _create_sync_operation() -> None:
     sa.Column('changed', sync.store.base.Json(), nullable=True),
     sa.Column('at', sa.String(length=64), nullable=False),
     sa.Column('received_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
+    sa.Column('context', sync.store.base.Json(), nullable=True),
     sa.CheckConstraint("outcome IN ('applied', 'merged', 'proposed', 'unchanged', 'dismissed', 'parked', 'quarantined')", name=op.f('ck_sync_operation_outcome')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sync_operation'))
     )
@@ -195,6 +200,37 @@ def _create_sync_receipt() -> None:
     )
     with op.batch_alter_table('sync_receipt', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_sync_receipt_store_batch'), ['store', 'batch'], unique=False)
+
+
+def _create_sync_settled() -> None:
+    op.create_table('sync_settled',
+    sa.Column('terminal', sync.store.base.Id(length=36), nullable=False),
+    sa.Column('seq', sa.BigInteger(), nullable=False),
+    sa.Column('operation', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['operation'], ['sync_operation.id'], name=op.f('fk_sync_settled_operation')),
+    sa.PrimaryKeyConstraint('terminal', 'seq', name=op.f('pk_sync_settled'))
+    )
+
+
+def _create_sync_waiting() -> None:
+    op.create_table('sync_waiting',
+    sa.Column('need', sa.String(length=64), nullable=False),
+    sa.Column('operation', sa.String(length=64), nullable=False),
+    sa.ForeignKeyConstraint(['operation'], ['sync_operation.id'], name=op.f('fk_sync_waiting_operation')),
+    sa.PrimaryKeyConstraint('need', 'operation', name=op.f('pk_sync_waiting'))
+    )
+    with op.batch_alter_table('sync_waiting', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_sync_waiting_operation'), ['operation'], unique=False)
+
+
+def _drop_sync_waiting() -> None:
+    with op.batch_alter_table('sync_waiting', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_sync_waiting_operation'))
+    op.drop_table('sync_waiting')
+
+
+def _drop_sync_settled() -> None:
+    op.drop_table('sync_settled')
 
 
 def _drop_sync_receipt() -> None:

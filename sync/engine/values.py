@@ -181,6 +181,7 @@ class Decision:
     record: what stands afterwards; None when nothing does (a refused create).
     fields: verdict by field, for whatever `set` asked.
     changed: {field: (old, new)} of what took effect; it is the record's history.
+    waits_for: ids of the operations or records that a parked operation waits for.
     """
 
     outcome: Outcome
@@ -190,3 +191,4 @@ class Decision:
     flags: tuple[str, ...] = ()
     changed: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     problem: Problem | None = None
+    waits_for: tuple[str, ...] = ()

@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.values import Author, Operation, Problem, RecordType
-from sync.service.workspace import Received
+from sync.service.received import Arrival, Received
 from sync.store import operations as inbox
 
 # Tuples: what is asked may be a list or an object, which no set can look up.
@@ -49,8 +49,10 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         return Received(
             operation, payload, sha256, sender.batch, problem=_fault("/id", "not_identifier", "没有编号 · no id")
         )
-    operation = _operation(raw, sender)
-    problem = _kept_only(raw) or _problem(raw) or _of_another(raw, sender)
+    clock = hlc.bounded(_text(raw, "hlc"), int(sender.now.timestamp() * 1000), sender.node)
+    operation = _operation(raw, sender.author, clock)
+    problem = _kept_only(raw) or _problem(raw)
+    named = raw.get("officer")
     base = raw.get("base") if _is_base(raw.get("base")) else None
     return Received(
         operation,
@@ -62,7 +64,69 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
+        officer=named if isinstance(named, str) and named != sender.author.officer else None,
     )
+
+
+def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
+    """An operation out of the inbox, to be tried again as its author meant it.
+
+    row: its whole row. repair: {by, at, reason, set} of the person who had it tried again; `set` replaces
+    values, and stands beside the payload, which is never changed.
+    """
+    raw = json.loads(row.payload)
+    context = row.context or {}
+    author = Author(
+        row.officer,
+        frozenset(context.get("roles", ())),
+        context.get("unit", ""),
+        row.store,
+        row.terminal,
+        context.get("supervisor", False),
+        masked=context.get("masked", False),
+    )
+    if repair is not None and isinstance(raw, dict):
+        raw["set"] = _object(raw, "set") | dict(repair["set"])
+    problem = _unreadable(raw, row.officer)
+    operation = _named(row, author)
+    if problem is None:
+        # Under the name that the inbox knows it by: a reused id must never reach the row of its first bearer.
+        operation = replace(_operation(raw, author, context.get("hlc", "")), id=row.id)
+    base = raw.get("base") if problem is None else None
+    scope = context.get("scope")
+    return Received(
+        operation,
+        row.payload.encode(),
+        row.payload_sha256,
+        row.batch,
+        frozenset(scope) if scope is not None else None,
+        tuple(context.get("flags", ())),
+        base_operation=base.get("operation") if isinstance(base, dict) else None,
+        after=() if problem else tuple(raw.get("after") or ()),
+        given=context.get("given", {}),
+        problem=problem,
+        arrived=Arrival(row.received_at, row.outcome),
+        repair=repair or context.get("repair"),
+    )
+
+
+def named_by(row: Any) -> set[str]:
+    """The operations that a stored one names: its base, and what it comes after."""
+    raw = json.loads(row.payload)
+    base = raw.get("base")
+    named = {base["operation"]} if isinstance(base, dict) and _is_base(base) else set()
+    return named | set(raw.get("after") or ())
+
+
+def _unreadable(raw: Any, officer: str) -> Problem | None:
+    if not isinstance(raw, dict) or not _is_id(raw.get("id")):
+        return _fault("/id", "not_identifier", "没有编号 · no id")
+    return _kept_only(raw) or _problem(raw) or _of_another(raw, officer)
+
+
+def _named(row: Any, author: Author) -> Operation:
+    """Only what the inbox has columns for, of an operation that cannot be read."""
+    return Operation(row.id, row.action, row.type, row.record, author, row.at, number=row.number)
 
 
 def _payload(raw: Any) -> bytes:
@@ -98,20 +162,19 @@ def _unstorable(value: Any, pointer: str = "") -> Iterator[tuple[str, str, str]]
             yield from _unstorable(child, f"{pointer}/{index}")
 
 
-def _operation(raw: dict[str, Any], sender: Sender) -> Operation:
+def _operation(raw: dict[str, Any], author: Author, clock: str) -> Operation:
     """Take every part that has the right type; `_problem` names those that do not."""
-    now_ms = int(sender.now.timestamp() * 1000)
     base = raw.get("base")
     return Operation(
         id=raw["id"],
         action=_text(raw, "action"),
         type=_text(raw, "type"),
         record=_text(raw, "record"),
-        author=sender.author,
+        author=author,
         at=_text(raw, "at"),
-        hlc=hlc.bounded(_text(raw, "hlc"), now_ms, sender.node),
+        hlc=clock,
         number=_number(raw),
-        base=base if _is_base(base) and type(base) is int else 0,
+        base=base if type(base) is int and _is_base(base) else 0,
         set=_object(raw, "set"),
         was=_object(raw, "was"),
         list=raw["list"] if isinstance(raw.get("list"), str) else None,
@@ -155,11 +218,17 @@ def _is_after(after: Any) -> bool:
     return after is None or (isinstance(after, list) and len(after) <= MAX_AFTER and all(map(_is_id, after)))
 
 
-def _of_another(raw: dict[str, Any], sender: Sender) -> Problem | None:
-    """An author other than the one signed in is not checked yet, so nothing is booked under either name."""
-    if raw.get("officer") in (None, sender.author.officer):
+def not_signed_in() -> Problem:
+    """The author that an operation names was not signed in on this terminal then."""
+    message = "该人员当时未在本终端登录 · he was not signed in on this terminal then"
+    return Problem("not_permitted", (_error("/officer", "not_signed_in", message),))
+
+
+def _of_another(raw: dict[str, Any], officer: str) -> Problem | None:
+    """What was kept under one name because another's could not be vouched for is not tried under it."""
+    if raw.get("officer") in (None, officer):
         return None
-    return Problem("not_implemented", (_error("/officer", "officer", "尚未提供 · not there yet"),))
+    return not_signed_in()
 
 
 def _is_base(base: Any) -> bool:

@@ -20,6 +20,18 @@ class Change:
     after: Record
 
 
+@dataclass(frozen=True, slots=True)
+class Colleague:
+    """The author of operations that another officer's push brings: terminals are handed over with work unsent."""
+
+    officer: str
+    roles: frozenset[str]
+    unit: str
+    supervisor: bool
+    masked: bool
+    scope: frozenset[str]
+
+
 class Home(Protocol):
     """The application's side of sync."""
 
@@ -31,6 +43,9 @@ class Home(Protocol):
         self, session: Session, creates: Sequence[Operation], now: datetime
     ) -> Mapping[str, Mapping[str, Any]]:
         """The server's own values for new records, by operation id."""
+
+    def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
+        """An officer other than the one signed in, if he was signed in on this terminal then."""
 
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Write the typed rows of changed records."""

@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session
 from sync.engine.checkpoint import shift, term
 from sync.engine.pages import parents_first
 from sync.engine.values import RecordType
-from sync.store import changes, operations, sequence
+from sync.store import changes, operations, sequence, waiting
 
 Mac = Callable[[str, bytes], bytes]
 LANES = ("reference", "records")
+MAX_SETTLED = 500
 MAX_LIMIT = 2_000
 EVERYONE = ("all",)
 
@@ -70,13 +71,15 @@ def pull(
     """
     epoch = sequence.position(session).epoch
     binding = _binding(reader, epoch)
-    state = _open(cursor, binding, mac) if cursor else {name: Lane() for name in LANES}
+    state, heard = _open(cursor, binding, mac) if cursor else ({name: Lane() for name in LANES}, 0)
     left = max(1, min(limit, MAX_LIMIT))
     pieces: list[bytes] = []
     more = False
-    for name in (lane for lane in LANES if lane in lanes):
-        lane, scopes = state[name], EVERYONE if name == "reference" else reader.scopes
-        rows = changes.page(session, scopes, lane.position, left + 1)
+    scopes = {"reference": EVERYONE, "records": reader.scopes}
+    asked = [name for name in LANES if name in lanes]
+    found = changes.pages(session, {name: (scopes[name], state[name].position) for name in asked}, left + 1)
+    for name in asked:
+        lane, rows = state[name], found[name]
         cut, rows = len(rows) > left, rows[:left]
         pieces += _page(session, types, rows, reader.masked)
         if rows:
@@ -86,8 +89,12 @@ def pull(
             more = True
             break
         if lane.position > lane.origin:
-            _settle(session, lane, scopes)
-    return _render(pieces, state, lanes, more, _seal(state, binding, mac))
+            _settle(session, lane, scopes[name])
+    settled = waiting.settled(session, reader.terminal, heard, MAX_SETTLED)
+    more = more or len(settled) == MAX_SETTLED
+    heard = settled[-1][0] if settled else heard
+    words = [result.encode() for _, result in settled]
+    return _render(pieces, words, state, lanes, more, _seal(state, heard, binding, mac))
 
 
 def _page(
@@ -137,15 +144,21 @@ def _settle(session: Session, lane: Lane, scopes: Sequence[str]) -> None:
 
 
 def _render(
-    pieces: Sequence[bytes], state: Mapping[str, Lane], lanes: Sequence[str], more: bool, cursor: str
+    pieces: Sequence[bytes],
+    settled: Sequence[bytes],
+    state: Mapping[str, Lane],
+    lanes: Sequence[str],
+    more: bool,
+    cursor: str,
 ) -> bytes:
-    tail: dict[str, Any] = {"settled": [], "cursor": cursor, "more": more}
+    tail: dict[str, Any] = {"cursor": cursor, "more": more}
     if not more:
         asked = [state[name] for name in LANES if name in lanes]
         total = sum(lane.sum for lane in asked) % (1 << 64)
         tail["checkpoint"] = {"count": sum(lane.count for lane in asked), "sum": f"{total:016x}"}
     tail["control"] = {}
-    return b'{"changes":[' + b",".join(pieces) + b"]," + orjson.dumps(tail)[1:]
+    changes = b'{"changes":[' + b",".join(pieces) + b'],"settled":[' + b",".join(settled) + b"],"
+    return changes + orjson.dumps(tail)[1:]
 
 
 def _binding(reader: Reader, epoch: str) -> bytes:
@@ -153,13 +166,14 @@ def _binding(reader: Reader, epoch: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()[:12]
 
 
-def _seal(state: Mapping[str, Lane], binding: bytes, mac: Mac) -> str:
-    packed = [[one.position, one.origin, one.count, f"{one.sum:x}"] for one in (state[name] for name in LANES)]
-    body = binding + orjson.dumps(packed)
+def _seal(state: Mapping[str, Lane], heard: int, binding: bytes, mac: Mac) -> str:
+    """A cursor: a position in each lane with its checkpoint, and in what was settled."""
+    lanes = [[one.position, one.origin, one.count, f"{one.sum:x}"] for one in (state[name] for name in LANES)]
+    body = binding + orjson.dumps([*lanes, heard])
     return base64.urlsafe_b64encode(mac("cursor", body)[:12] + body).rstrip(b"=").decode()
 
 
-def _open(cursor: str, binding: bytes, mac: Mac) -> dict[str, Lane]:
+def _open(cursor: str, binding: bytes, mac: Mac) -> tuple[dict[str, Lane], int]:
     try:
         raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
     except (ValueError, UnicodeEncodeError):
@@ -169,8 +183,9 @@ def _open(cursor: str, binding: bytes, mac: Mac) -> dict[str, Lane]:
         raise CursorInvalid
     if body[:12] != binding:
         raise CursorExpired
-    packed = orjson.loads(body[12:])
-    return {
+    *packed, heard = orjson.loads(body[12:])
+    lanes = {
         name: Lane(position, origin, count, int(total, 16))
         for name, (position, origin, count, total) in zip(LANES, packed, strict=True)
     }
+    return lanes, heard

@@ -14,12 +14,13 @@ from sqlalchemy.orm import Session
 
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
-from sync.engine.values import FINAL, Author, Problem
-from sync.service.decode import Sender, decode
+from sync.engine.values import FINAL, Author, Outcome, Problem
+from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
-from sync.service.workspace import Past, Received, Workspace
+from sync.service.received import Past, Received
+from sync.service.workspace import Workspace
 from sync.store import operations as inbox
-from sync.store import sequence, stores
+from sync.store import sequence, stores, waiting
 
 CLOCK_SUSPECT_S = 5 * 60
 Sign = Callable[[Mapping[str, Any]], str]
@@ -85,7 +86,8 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     now = sender.now
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
-    received = _flagged(prepared.received, sender, store["numbers"])
+    booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
+    received = _flagged(booked, sender, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -115,6 +117,28 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
         boot if isinstance(boot, str) else None,
         pusher.terminal_no,
     )
+
+
+def _booked(session: Session, home: Home, terminal: str, received: Received) -> Received:
+    """Book an operation that names another author under him, with his rights, if he was signed in then.
+
+    Terminals are handed over with work unsent; each answers for his own.
+    """
+    if received.officer is None or received.problem is not None:
+        return received
+    at = parse_time(received.operation.at)
+    found = home.colleague(session, terminal, received.officer, at) if at else None
+    if found is None:
+        return replace(received, problem=not_signed_in())
+    author = replace(
+        received.operation.author,
+        officer=found.officer,
+        roles=found.roles,
+        unit=found.unit,
+        supervisor=found.supervisor,
+        masked=found.masked,
+    )
+    return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
 
 
 def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Ranges) -> list[Received]:
@@ -147,8 +171,24 @@ def _take(
         if row is None:
             fresh.setdefault(one.operation.id, one)
     reused, kept = _reused(session, received, rows, fresh)
-    results = _apply(session, home, [*fresh.values(), *reused.values()], now, heard, past)
+    again = _parked_again(session, received, rows)
+    results = _apply(session, home, [*fresh.values(), *reused.values(), *again], now, heard, past)
     return [_answer_one(one, fresh, results, rows, kept) for one in received]
+
+
+def _parked_again(session: Session, received: Sequence[Received], rows: Mapping[str, Any]) -> list[Received]:
+    """Parked operations that come again are looked at again: what they waited for may have come unseen.
+
+    Two pushes at once may each commit without seeing the other's half.
+    """
+    parked = {
+        one.operation.id
+        for one in received
+        if (row := rows.get(one.operation.id)) is not None
+        and row.outcome == Outcome.PARKED
+        and row.payload_sha256 == one.sha256
+    }
+    return [revive(row) for row in waiting.rows(session, parked)] if parked else []
 
 
 def _answer_one(
@@ -160,7 +200,8 @@ def _answer_one(
 ) -> dict[str, Any]:
     """The result of one operation; an original and another payload under its id are answered apart."""
     own, key = one.operation.id, _reuse_key(one)
-    if fresh.get(own) is one:
+    row = rows.get(own)
+    if fresh.get(own) is one or (row is not None and own in results and row.payload_sha256 == one.sha256):
         return results[own]
     if key in kept:
         answer = _again(None, kept[key])

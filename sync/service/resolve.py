@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from sync.engine.values import Author, MergeClass, Operation, Record, RecordType
 from sync.service.home import Home
-from sync.service.workspace import Workspace, own_operation
+from sync.service.received import own_operation
+from sync.service.workspace import Workspace
 from sync.store import operations as inbox
 from sync.store.tables import AudienceRow, ConflictRow, OperationRow
 

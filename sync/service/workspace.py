@@ -7,66 +7,28 @@ server's own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from sync.engine.hlc import Hlc
-from sync.engine.kinds import parse_time
+from sync.engine.kinds import UUID
 from sync.engine.merge import merge, refuse
-from sync.engine.values import FINAL, Decision, Operation, Outcome, Problem, Record
+from sync.engine.values import FINAL, Decision, Operation, Outcome, Record
+from sync.service.decode import named_by, revive
 from sync.service.home import Change, Home
+from sync.service.received import Past, Received, own_operation
+from sync.service.results import Done, conflict_rows, describe, operation_row
 from sync.store import operations as inbox
 from sync.store import records as shelf
-from sync.store import sequence
+from sync.store import sequence, waiting
 from sync.store.ids import new_id
 from sync.store.records import Held
 
-MAX_ROUNDS = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An operation as it arrived: parsed, and the bytes it is known by.
-
-    scope: the audiences its author may write to; None for the server's own.
-    base_operation: the operation that its base names, resolved when it is decided.
-    after: operations that must have taken effect first.
-    problem: why it cannot even be tried; it is kept whole all the same.
-    """
-
-    operation: Operation
-    payload: bytes
-    sha256: str
-    batch: str | None = None
-    scope: frozenset[str] | None = None
-    flags: tuple[str, ...] = ()
-    base_operation: str | None = None
-    after: tuple[str, ...] = ()
-    given: Mapping[str, Any] = field(default_factory=dict)
-    problem: Problem | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What an operation that another is based on came to."""
-
-    store: str
-    outcome: str
-    seen: int
-    version: int | None
-
-
-@dataclass(slots=True)
-class Done:
-    """An operation with its decision, on its way to the inbox."""
-
-    received: Received
-    decision: Decision
-    result: dict[str, Any]
-    conflict_ids: list[str] = field(default_factory=list)
+# Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
+MAX_ROUNDS = 1_000
 
 
 class Workspace:
@@ -91,24 +53,50 @@ class Workspace:
         self._before: dict[str, Record | None] = {}
         self._done: list[Done] = []
         self._given: Mapping[str, Mapping[str, Any]] = {}
+        self._results: dict[str, dict[str, Any]] = {}
+        self._waits: dict[str, tuple[str, ...]] = {}
+        self._came: set[str] = set()
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
 
-        Returns the wire results, in the same order. Writes: records, audience, operations, conflicts.
+        Returns the wire results, in the same order: what waited and could be applied after all is final.
+        Writes: records, audience, operations, conflicts, what waits and what is settled.
         """
         self._load(received)
-        results = [self._decide(one) for one in received]
+        for one in received:
+            self._decide(one)
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
-            follow = self.home.react(self.session, changes, self.now) if changes else ()
+            follow = [own_operation(one) for one in self.home.react(self.session, changes, self.now)] if changes else []
+            follow += self._woken(changes)
             if not follow:
-                return results
-            own = [own_operation(operation) for operation in follow]
-            self._load(own)
-            for one in own:
+                return [self._results[one.operation.id] for one in received]
+            self._load(follow)
+            for one in follow:
                 self._decide(one)
-        raise RuntimeError("the reactions to a change do not come to an end")
+        raise RuntimeError("what follows from a change does not come to an end")
+
+    def _woken(self, changes: Sequence[Change]) -> list[Received]:
+        """Parked operations that waited for something that was just written."""
+        came, self._came = self._came | {change.after.id for change in changes}, set()
+        rows = waiting.woken(self.session, came)
+        if rows:
+            self._recall(rows)
+        return [revive(row) for row in rows]
+
+    def _recall(self, rows: Sequence[Any]) -> None:
+        """Load what came of the operations that these name."""
+        named = {name for row in rows for name in named_by(row)} - self.past.keys()
+        for row in inbox.known(self.session, named).values():
+            self.past[row.id] = Past(row.store, row.outcome, row.seen, row.version)
+
+    def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
+        """Write down that a person closed an operation, and let go what waited for it."""
+        self._note(received, None, decision)
+        self._results[received.operation.id]["reason"] = reason
+        self.apply(())
+        return self._results[received.operation.id]
 
     def look_at(self, record: str) -> Record:
         """Load and lock one record, and give it as it stands."""
@@ -138,49 +126,65 @@ class Workspace:
     def _parent(self, operation: Operation) -> str | None:
         declared = self.home.types.get(operation.type)
         value = operation.set.get(declared.parent) if declared and declared.parent else None
-        return value if isinstance(value, str) and len(value) == 36 else None
+        return value if isinstance(value, str) and UUID.fullmatch(value) else None
 
-    def _decide(self, received: Received) -> dict[str, Any]:
+    def _decide(self, received: Received) -> None:
         held = self.held.get(received.operation.record)
         record = held.record if held else None
-        received, problem = self._based(received, record)
+        received, needs = self._resolved(received, record)
         operation = received.operation
-        decision = Decision(Outcome.QUARANTINED, record, problem=problem) if problem else None
-        decision = decision or self._authorised(received, held)
-        if decision is None:
-            given = {**self._given.get(operation.id, {}), **received.given}
-            decision = merge(self.home.types[operation.type], record, operation, given)
-        done = Done(received, decision, {})
-        done.conflict_ids = [new_id() for _ in decision.conflicts]
-        done.result = describe(done)
+        if received.problem is not None:
+            decision = Decision(Outcome.QUARANTINED, record, problem=received.problem)
+        elif needs and waiting.reaches(self.session, needs, operation.id, self._waits):
+            decision = refuse(record, "cycle")
+        elif needs:
+            decision = Decision(Outcome.PARKED, record, waits_for=needs)
+        else:
+            decision = self._authorised(received, held) or merge(
+                self.home.types[operation.type],
+                record,
+                operation,
+                {**self._given.get(operation.id, {}), **received.given},
+            )
+        self._note(received, held, decision)
+
+    def _note(self, received: Received, held: Held | None, decision: Decision) -> None:
+        operation = received.operation
+        done = Done(received, decision, {}, [new_id() for _ in decision.conflicts])
+        done.result = self._results[operation.id] = describe(done)
         self._keep(operation, held, decision)
         self._done.append(done)
+        self._waits[operation.id] = decision.waits_for
+        if decision.outcome in FINAL:
+            self._came.add(operation.id)
         version = decision.record.version if decision.record else None
         seen = (version or 0) if operation.action == "create" else operation.base
         self.past[operation.id] = Past(operation.author.store, decision.outcome, seen, version)
-        return done.result
 
-    def _based(self, received: Received, record: Record | None) -> tuple[Received, Problem | None]:
-        """Resolve the base; what waits for something is not parked yet but set aside with the reason.
+    def _resolved(self, received: Received, record: Record | None) -> tuple[Received, tuple[str, ...]]:
+        """Resolve the base, and name what the operation must wait for.
 
         A base that names an operation of the same store means what its author had seen then, not the version
         that it gave: that version may hold others' changes that nobody on the terminal has seen.
         """
-        if received.problem is not None:
-            return received, received.problem
         operation = received.operation
-        for earlier in received.after:
-            if earlier not in self.past or self.past[earlier].outcome not in FINAL:
-                return received, _waits("/after", "所依赖的操作尚未生效 · what it comes after has not taken effect")
-        if received.base_operation is not None:
-            past = self.past.get(received.base_operation)
-            if past is None or past.outcome not in FINAL:
-                return received, _waits("/base", "所依据的操作尚未生效 · what it rests on has not taken effect")
+        if received.problem is not None or operation.type not in self.home.types:
+            return received, ()
+        named = [*received.after, *filter(None, [received.base_operation])]
+        needs = [one for one in named if one not in self.past or self.past[one].outcome not in FINAL]
+        if received.base_operation is not None and received.base_operation not in needs:
+            past = self.past[received.base_operation]
             same = past.store == operation.author.store
             operation = replace(operation, base=past.seen if same else past.version or 0)
-        if record is not None and operation.base > record.version:
-            return received, _waits("/base", "所依据的版本服务器还没有 · the server does not hold this version yet")
-        return replace(received, operation=operation), None
+        if record is None and operation.action != "create":
+            needs.append(operation.record)
+        elif record is not None and operation.base > record.version:
+            # The server was restored: the version is to come again.
+            needs.append(operation.record)
+        parent = self._parent(operation) if operation.action == "create" else None
+        if parent is not None and parent not in self.held:
+            needs.append(parent)
+        return replace(received, operation=operation), tuple(dict.fromkeys(needs))
 
     def _authorised(self, received: Received, held: Held | None) -> Decision | None:
         """Refuse what the author may not touch; None when he may."""
@@ -195,9 +199,7 @@ class Workspace:
         if parent is not None and held is None:
             above = self.held.get(parent)
             if above is None:
-                pointer = f"/set/{declared.parent}"
-                problem = _waits(pointer, "上级记录尚未到达 · the record above it has not arrived")
-                return Decision(Outcome.QUARANTINED, None, problem=problem)
+                return refuse(None, "unknown_record")
             if declared.joins:
                 return None
             held = above
@@ -229,18 +231,37 @@ class Workspace:
         joined = self._joined(changed)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
-        first = 0
-        if changed:
-            count = len(changed) + len(joined)
+        settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
+        first, count = 0, len(changed) + len(joined) + len(settled)
+        if count:
             last = sequence.take(self.session, count, int(self.now.timestamp() * 1000), self.heard).value
             first = last - count + 1
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
         self._publish(changed, seqs, joined, first + len(changed))
-        inbox.insert(self.session, [self._row(one, seqs) for one in done])
-        inbox.add_conflicts(self.session, [row for one in done for row in self._conflict_rows(one)])
+        fresh = [one for one in done if one.received.arrived is None]
+        inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
+        inbox.revise(self.session, [operation_row(one, seqs, self.now) for one in done if one.received.arrived])
+        self._write_waiting(done, settled, first + len(changed) + len(joined))
+        inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
         self.home.save(self.session, [one.record for one in changed])
         return changes
+
+    def _write_waiting(self, done: Sequence[Done], settled: Sequence[Done], first: int) -> None:
+        for one in done:
+            if one.decision.waits_for or one.received.arrived:
+                waiting.wait(self.session, one.received.operation.id, one.decision.waits_for)
+        entries = [
+            {"terminal": terminal, "seq": first + index, "operation": one.received.operation.id}
+            for index, one in enumerate(settled)
+            if (terminal := one.received.operation.author.terminal)
+        ]
+        waiting.settle(self.session, entries)
+
+    def _conflicts(self, done: Done) -> Iterable[dict[str, Any]]:
+        if not done.decision.conflicts:
+            return ()
+        return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
 
     def _joined(self, changed: Sequence[Held]) -> list[tuple[str, str, str]]:
         """What families gain by these changes: (scope, a record that it did not see before, family)."""
@@ -278,112 +299,5 @@ class Workspace:
         ]
         shelf.publish(self.session, rows)
 
-    def _row(self, done: Done, seqs: Mapping[str, int]) -> dict[str, Any]:
-        received, decision, operation = done.received, done.decision, done.received.operation
-        # A create that sets nothing makes a record all the same; without its sequence no sum could tell.
-        created = operation.action == "create" and decision.outcome in (Outcome.APPLIED, Outcome.MERGED)
-        effective = created or bool(decision.changed)
-        return {
-            "id": operation.id,
-            "store": operation.author.store,
-            "number": operation.number,
-            "officer": operation.author.officer,
-            "terminal": operation.author.terminal,
-            "batch": received.batch,
-            "record": operation.record,
-            "type": operation.type,
-            "action": operation.action,
-            "payload": received.payload.decode(),
-            "payload_sha256": received.sha256,
-            "seen": operation.base,
-            "outcome": decision.outcome,
-            "version": decision.record.version if decision.record else None,
-            "seq": seqs.get(operation.record) if effective else None,
-            "result": inbox.dump(done.result),
-            "changed": dict(decision.changed) if effective and operation.action != "create" else None,
-            "at": operation.at[:64],
-            "received_at": self.now,
-        }
-
-    def _conflict_rows(self, done: Done) -> Iterable[dict[str, Any]]:
-        operation = done.received.operation
-        for conflict_id, one in zip(done.conflict_ids, done.decision.conflicts, strict=True):
-            found, base = inbox.value_at(self.session, operation.record, one.field, operation.base)
-            theirs = one.theirs_stamp
-            yield {
-                "id": conflict_id,
-                "operation": operation.id,
-                "record": operation.record,
-                "family": self.held[operation.record].family,
-                "type": operation.type,
-                "field": one.field,
-                "merge": one.merge,
-                "base": base if found else operation.was.get(one.field),
-                "mine": one.mine,
-                "theirs": one.theirs,
-                "kept": one.kept,
-                "by_mine": operation.author.officer,
-                "by_theirs": theirs.officer if theirs else None,
-                "at_mine": operation.at[:64],
-                "at_theirs": theirs.at if theirs else None,
-                "created_at": self.now,
-                "state": "open",
-                "resolution": None,
-            }
-
-
-def _waits(pointer: str, message: str) -> Problem:
-    """Parking is not there yet: what would wait is quarantined under this name."""
-    return Problem("not_implemented", ({"pointer": pointer, "code": "parking", "message": message},))
-
-
 def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
     return {"scope": scope, "record": record, "family": family, "seq": seq, "since": seq}
-
-
-def own_operation(operation: Operation) -> Received:
-    """Wrap an operation that did not come over the wire; its payload is what a terminal would have sent.
-
-    Its time is its clock: without one it would lose every `latest` field and head every list.
-    """
-    moment = parse_time(operation.at)
-    if moment is not None and not operation.hlc:
-        operation = replace(operation, hlc=str(Hlc(int(moment.timestamp() * 1000), 0, sequence.NODE)))
-    payload = inbox.canonical(
-        {
-            "id": operation.id,
-            "action": operation.action,
-            "type": operation.type,
-            "record": operation.record,
-            "set": dict(operation.set),
-            "event": operation.event,
-            "list": operation.list,
-            "item": dict(operation.item),
-            "base": operation.base,
-            "at": operation.at,
-        }
-    )
-    return Received(operation, payload, inbox.digest(payload))
-
-
-def describe(done: Done) -> dict[str, Any]:
-    """The wire result of an operation. Source: protocol, push."""
-    decision, operation = done.decision, done.received.operation
-    result: dict[str, Any] = {"id": operation.id, "outcome": str(decision.outcome)}
-    flags = [*decision.flags, *done.received.flags]
-    if decision.outcome is Outcome.QUARANTINED:
-        result["problem"] = decision.problem.wire() if decision.problem else {}
-    elif decision.record is not None:
-        result["version"] = decision.record.version
-    if decision.outcome in (Outcome.MERGED, Outcome.PROPOSED):
-        result["fields"] = dict(decision.fields)
-        lost = [name for name, word in decision.fields.items() if word in ("kept_server", "proposed", "ignored")]
-        body = decision.record.body if decision.record else {}
-        result["now"] = {name: body.get(name) for name in lost}
-        result["conflicts"] = [
-            {"id": conflict_id, "field": one.field, "class": str(one.merge), "kept": one.kept}
-            for conflict_id, one in zip(done.conflict_ids, decision.conflicts, strict=True)
-        ]
-    if flags:
-        result["flags"] = flags
-    return result

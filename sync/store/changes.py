@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -21,29 +21,36 @@ _COLUMNS = (
 )
 
 
-def page(session: Session, scopes: Sequence[str], after: int, limit: int) -> list[tuple[str, int]]:
-    """(record, its last sequence within these scopes), ordered by sequence, at most `limit`.
+def pages(
+    session: Session, lanes: Mapping[str, tuple[Sequence[str], int]], limit: int
+) -> dict[str, list[tuple[str, int]]]:
+    """Per lane, (record, its first sequence after the position within these scopes), ordered, at most `limit`.
 
-    One bounded index range for each scope; a record in several scopes counts once.
+    lanes: {name: (scopes, position)}. One statement, one bounded index range for each scope; a record in
+    several scopes counts once.
     """
-    if not scopes:
-        return []
+    found: dict[str, list[tuple[str, int]]] = {name: [] for name in lanes}
     ranges = [
-        sa.select(AudienceRow.record, AudienceRow.seq)
+        sa.select(sa.literal(name).label("lane"), AudienceRow.record, AudienceRow.seq)
         .where(AudienceRow.scope == scope, AudienceRow.seq > after)
         .order_by(AudienceRow.seq)
         .limit(limit)
         .subquery()
+        for name, (scopes, after) in lanes.items()
         for scope in scopes
     ]
-    union = sa.union_all(*(sa.select(one.c.record, one.c.seq) for one in ranges)).subquery()
+    if not ranges:
+        return found
+    union = sa.union_all(*(sa.select(one.c.lane, one.c.record, one.c.seq) for one in ranges)).subquery()
     query = (
-        sa.select(union.c.record, sa.func.min(union.c.seq).label("seq"))
-        .group_by(union.c.record)
+        sa.select(union.c.lane, union.c.record, sa.func.min(union.c.seq).label("seq"))
+        .group_by(union.c.lane, union.c.record)
         .order_by("seq")
-        .limit(limit)
     )
-    return [(record, seq) for record, seq in session.execute(query)]
+    for name, record, seq in session.execute(query):
+        if len(found[name]) < limit:
+            found[name].append((record, seq))
+    return found
 
 
 def records(session: Session, ids: Iterable[str]) -> dict[str, Any]:

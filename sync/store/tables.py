@@ -60,7 +60,11 @@ class AudienceRow(Base):
 
 
 class OperationRow(Base):
-    """Every operation that ever arrived, whole, with what became of it: the inbox and the history."""
+    """Every operation that ever arrived, whole, with what became of it: the inbox and the history.
+
+    context: who its author was and what he could reach when it arrived; kept while it is not final, so that
+    it can be tried again as it was meant.
+    """
 
     __tablename__ = "sync_operation"
     __table_args__ = (
@@ -94,6 +98,27 @@ class OperationRow(Base):
     changed: Mapped[Any | None] = mapped_column(Json)
     at: Mapped[str] = mapped_column(sa.String(64))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    context: Mapped[Any | None] = mapped_column(Json)
+
+
+class WaitingRow(Base):
+    """A parked operation and one thing that it waits for: an operation's id, or a record's."""
+
+    __tablename__ = "sync_waiting"
+    __table_args__ = (sa.Index(None, "operation"),)
+
+    need: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    operation: Mapped[str] = mapped_column(sa.String(64), sa.ForeignKey("sync_operation.id"), primary_key=True)
+
+
+class SettledRow(Base):
+    """An operation that became final after its answer; its terminal hears of it in its next pull."""
+
+    __tablename__ = "sync_settled"
+
+    terminal: Mapped[str] = mapped_column(Id, primary_key=True)
+    seq: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True)
+    operation: Mapped[str] = mapped_column(sa.String(64), sa.ForeignKey("sync_operation.id"))
 
 
 class ConflictRow(Base):

@@ -29,7 +29,8 @@ from media import image
 from media.blobs import FileBlobs
 from media.tables import Blob
 from sync.engine.values import Author, Operation
-from sync.service.workspace import Received, Workspace, own_operation
+from sync.service.received import Received, own_operation
+from sync.service.workspace import Workspace
 from sync.store import outbox
 from sync.store.ids import new_id
 from sync.store.operations import canonical

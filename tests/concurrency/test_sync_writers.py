@@ -56,7 +56,7 @@ def _insist(own: Terminal, *operations: Any) -> list[dict[str, Any]]:
 def _positions(cursor: str) -> list[int]:
     """The lanes' positions inside a cursor, read as no terminal may."""
     raw = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-    return [lane[0] for lane in orjson.loads(raw[24:])]
+    return [lane[0] for lane in orjson.loads(raw[24:])[:-1]]
 
 
 def _write(own: Terminal, shared: Sequence[str], seed: int) -> list[str]:

@@ -12,7 +12,8 @@ from field_api.cli import cli
 from field_api.config import Config
 from field_api.extensions import db
 from sync.store.tables import RecordRow
-from tests.integration.people import Handheld, problem
+from tests.integration.field import terminal
+from tests.integration.people import Bureau, Handheld, problem
 
 ADD = ["officer", "add", "--username", "zhang", "--name", "演示甲", "--role", "officer", "--unit", "u1"]
 
@@ -105,3 +106,37 @@ def known(app: Flask) -> list[tuple[str, str]]:
         bodies = [orjson.loads(body) for body in db.session.scalars(query)]
         db.session.remove()
     return [(body["name"], body["status"]) for body in bodies]
+
+
+def test_a_renewed_epoch_has_every_terminal_pull_afresh(bureau: Bureau, run: object) -> None:
+    """After a restore the command lets no old cursor pass; from none the terminal gets everything again."""
+    reader = terminal(bureau, "zhang")
+    reader.done(reader.create("incident", occurred_at="2026-11-22T10:00:00+08:00"))
+    before, held = run("db", "epoch").stdout, len(reader.pull())
+    renewed = run("db", "epoch", "--renew", "--yes").stdout
+    assert renewed != before
+    assert run("db", "epoch").stdout == renewed
+    assert problem(reader.ask()) == (410, "cursor_expired")
+    reader.cursor = None
+    assert len(reader.pull()) == held
+    hello = reader.handheld.client.get("/api/v1/sync/hello", headers=reader.handheld.bearer)
+    assert hello.json["epoch"] == renewed.strip()
+
+
+def test_an_epoch_is_renewed_only_when_it_is_meant(run: object) -> None:
+    """Without a yes the epoch stays, and so it does without --renew."""
+    before = run("db", "epoch").stdout
+    refused = run("db", "epoch", "--renew", input="n\n")
+    assert refused.exit_code == 1
+    assert run("db", "epoch").stdout == before
+    agreed = run("db", "epoch", "--renew", input="y\n")
+    assert agreed.exit_code == 0
+    assert agreed.stdout.splitlines()[-1] == run("db", "epoch").stdout.strip() != before.strip()
+
+
+def test_a_database_without_an_epoch_says_what_to_run(config: Config) -> None:
+    """Before the first upgrade there is nothing to renew, and the sentence names the command."""
+    result = CliRunner().invoke(cli, ["db", "epoch", "--renew", "--yes"], obj=config)
+    assert result.exit_code == 1
+    assert "db upgrade" in result.output
+    assert "Traceback" not in result.output

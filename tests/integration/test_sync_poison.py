@@ -115,35 +115,11 @@ def test_what_is_not_there_yet_is_quarantined_by_name(bureau: Bureau) -> None:
     assert own.version(case["record"]) == 1
 
 
-def test_what_would_park_is_quarantined_by_name(bureau: Bureau) -> None:
-    """A base that is not there yet, and a parent that is not, change nothing."""
-    own = terminal(bureau, "zhang")
-    case = own.create("case")
-    own.done(case)
-    results = own.send(
-        own.patch("case", case["record"], 9, description="x"),
-        own.patch("case", case["record"], {"operation": new_id()}, description="x"),
-        own.photo(new_id(), own.officer),
-    )
-    assert {(one["outcome"], one["problem"]["code"]) for one in results} == {("quarantined", "not_implemented")}
-    own.pull()
-    assert own.version(case["record"]) == 1
-
-
-def test_an_author_other_than_the_one_signed_in_is_not_pretended(bureau: Bureau) -> None:
-    """An operation that names another author is never booked under the one signed in."""
-    own = terminal(bureau, "zhang")
-    [other] = own.send(own.create("case") | {"officer": bureau.officer("wang")})
-    assert (other["outcome"], other["problem"]["code"]) == ("quarantined", "not_implemented")
-    [same] = own.send(own.create("case") | {"officer": own.officer})
-    assert same["outcome"] == "applied"
-
-
 def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
     """501 not_implemented, by the promised path and method."""
     own = terminal(bureau, "zhang", "supervisor")
     calls = [
-        "/sync/repair", "/sync/import", f"/quarantine/{new_id()}/replay", f"/quarantine/{new_id()}/dismissal",
+        "/sync/repair", "/sync/import",
         "/number-blocks", f"/number-blocks/{new_id()}/return", "/centre/events",
     ]  # fmt: skip
     answers = [own.handheld.client.post(f"/api/v1{path}", json={}, headers=own.handheld.bearer) for path in calls]

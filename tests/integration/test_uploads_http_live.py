@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from field_api.api.uploads import MAX_LINES
+from field_api.app import THREADS_KEPT_FREE
 from field_api.config import Config
 from media.chunks import PIECE_BYTES
 from tests.integration.people import Bureau, running
 from tests.integration.photos import CHUNK, TUS, Camera, Photo, found_bureau, new_camera, pixels
 from tests.support.waiting import wait_until
-from tests.support.web import WebServer
+from tests.support.web import THREADS, WebServer
 
 # The server hands bytes over by whole pieces while the line lives.
 HALF = 6 * PIECE_BYTES
@@ -181,7 +181,7 @@ def test_pictures_are_streamed_whole(server: WebServer, camera: Camera, photo: P
 
 def test_hanging_lines_do_not_stop_the_rest(server: WebServer, camera: Camera, photo: Photo) -> None:
     """However many uploads hang, other requests pass; one more upload is asked to wait."""
-    paths = [camera.begin(photo) for _ in range(MAX_LINES + 1)]
+    paths = [camera.begin(photo) for _ in range(THREADS - THREADS_KEPT_FREE + 1)]
     with ExitStack() as lines:
         for path in paths[:-1]:
             line = lines.enter_context(server.dial("PATCH", path, chunk_headers(camera, 0, len(photo.content))))

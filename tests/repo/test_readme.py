@@ -15,7 +15,6 @@ from field_api.api.later import NOT_YET
 from field_api.casework.types import TYPES
 from launcher.installation import ROOT
 from sync.engine.values import Author
-from sync.service import workspace
 from sync.service.decode import Sender, decode
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -79,7 +78,6 @@ def names_on_the_wire() -> set[str]:
     features |= set(re.findall(r'Problem\("not_implemented", "([^"]+)"\)', streaming))
     operations = [{"group": {"id": "g", "size": 2}}, {"action": "void"}, {"action": "discard"}, {"officer": "other"}]
     features |= {quarantined_for(**operation) for operation in operations}
-    features.add(workspace._waits("/base", "").errors[0]["code"])
     return features - {""}
 
 

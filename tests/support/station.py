@@ -27,7 +27,8 @@ from media.blobs import FileBlobs
 from media.tables import Blob
 from reference.centre.process import CentreProcess
 from sync.engine.values import Author, Operation
-from sync.service.workspace import Workspace, own_operation
+from sync.service.received import own_operation
+from sync.service.workspace import Workspace
 from sync.store.ids import new_id
 from sync.store.outbox import OutboxRow
 from sync.store.tables import RecordRow

@@ -14,6 +14,8 @@ from launcher.guard import kill_session
 from launcher.installation import HOST, answers_http, free_port
 from tests.support.guarded import GuardedProgram, plain_environment
 
+THREADS = 8
+
 
 @dataclass(frozen=True)
 class WebAnswer:
@@ -33,12 +35,13 @@ class WebServer:
         self._environment = plain_environment(folder) | {
             "FIELDPOST_DATA": str(config.data),
             "FIELDPOST_DATABASE_URL": config.database_url,
+            "FIELDPOST_WEB_THREADS": str(THREADS),
         }
         self._program: GuardedProgram | None = None
 
     def start(self) -> None:
         argv = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", HOST, "--port", str(self.port)]
-        argv += ["--workers", "1", "--blocking-threads", "8", "--no-ws", "wsgi:app"]
+        argv += ["--workers", "1", "--blocking-threads", str(THREADS), "--no-ws", "wsgi:app"]
         self._program = GuardedProgram(argv, cwd=ROOT, env=self._environment, log_path=self._log_path)
         self._program.wait_until(lambda: answers_http(self.port, "/healthz"))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy.orm import Session
 
@@ -19,6 +21,16 @@ metrics = Metrics(Path(sys.argv[1]))
 metrics.count("seen_total", "Seen", {"route": "/x"}, 2)
 metrics.observe("took_seconds", "Took", {"route": "/x"}, 0.3)
 """
+
+
+@pytest.fixture(autouse=True)
+def no_gauges() -> Iterator[None]:
+    """Begin with none registered: an application's own want a database."""
+    kept = dict(gauges)
+    gauges.clear()
+    yield
+    gauges.clear()
+    gauges.update(kept)
 
 
 def values(metrics: Metrics) -> dict[tuple[str, str], float]:
@@ -65,8 +77,13 @@ def test_a_registered_gauge_is_read_when_asked(tmp_path: Path) -> None:
     """A gauge shows what its reader says now, with its labels."""
     readings = iter([2.0, 5.0])
     register_gauge(Gauge("waiting", "Waiting", ("state",), lambda _session: [(("due",), next(readings))]))
-    try:
-        metrics = Metrics(tmp_path)
-        assert [values(metrics)["waiting", ""] for _ in range(2)] == [2.0, 5.0]
-    finally:
-        del gauges["waiting"]
+    metrics = Metrics(tmp_path)
+    assert [values(metrics)["waiting", ""] for _ in range(2)] == [2.0, 5.0]
+
+
+def test_a_gauge_that_keeps_its_value_is_read_once(tmp_path: Path) -> None:
+    """However often it is asked for meanwhile, what it was read as is told again."""
+    readings = iter([2.0])
+    register_gauge(Gauge("dear", "Dear", (), lambda _session: [((), next(readings))], fresh_s=3600))
+    metrics = Metrics(tmp_path)
+    assert [values(metrics)["dear", ""] for _ in range(3)] == [2.0, 2.0, 2.0]

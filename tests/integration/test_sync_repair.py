@@ -1,0 +1,99 @@
+"""Quarantined operations in a person's hands: tried again, corrected, closed; never lost and never twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from field_api.auth import officers
+from tests.integration.field import Terminal, new_id, terminal
+from tests.integration.people import Bureau
+
+
+def ask(own: Terminal, operation: str, what: str, **body: Any) -> Any:
+    path = f"/api/v1/quarantine/{operation}/{what}"
+    return own.handheld.client.post(path, json={"reason": "演示", **body}, headers=own.handheld.bearer)
+
+
+def test_a_corrected_operation_takes_effect_for_its_author(bureau: Bureau) -> None:
+    """A replay with a corrected value applies the operation under its author, and his next pull tells him."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    bad = own.create("case", category="9999", description="kept")
+    [refused] = own.send(bad)
+    assert refused["outcome"] == "quarantined"
+    answer = ask(chief, bad["id"], "replay", set={"category": "0406"})
+    assert (answer.status_code, answer.json["outcome"]) == (200, "applied")
+    page = own.page()
+    assert [(one["id"], one["outcome"]) for one in page["settled"]] == [(bad["id"], "applied")]
+    assert own.body(bad["record"])["author"] == own.officer
+    assert own.body(bad["record"])["description"] == "kept"
+    [again] = own.send(bad)
+    assert (again["outcome"], again["duplicate"]) == ("applied", True)
+    assert ask(chief, bad["id"], "replay").json["code"] == "not_quarantined"
+
+
+def test_what_waited_for_it_follows(bureau: Bureau) -> None:
+    """A replayed case takes along the photo and the edit that were parked behind it."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    bad = own.create("case", category="9999")
+    photo = own.photo(bad["record"], own.officer)
+    patch = own.patch("case", bad["record"], {"operation": bad["id"]}, description="behind")
+    own.send(bad, photo, patch)
+    ask(chief, bad["id"], "replay", set={"category": "0406"})
+    outcomes = {one["id"]: one["outcome"] for one in own.page()["settled"]}
+    assert outcomes == {bad["id"]: "applied", photo["id"]: "applied", patch["id"]: "applied"}
+
+
+def test_a_replay_that_still_fails_stays(bureau: Bureau) -> None:
+    """Trying again without a correction changes nothing and loses nothing."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    bad = own.create("case", category="9999")
+    own.send(bad)
+    answer = ask(chief, bad["id"], "replay")
+    assert (answer.json["outcome"], answer.json["problem"]["code"]) == ("quarantined", "invalid_field")
+    listed = chief.handheld.client.get("/api/v1/quarantine", headers=chief.handheld.bearer).json
+    assert [one["id"] for one in listed] == [bad["id"]]
+    assert own.page()["settled"] == []
+
+
+def test_a_dismissed_operation_is_final_with_its_reason(bureau: Bureau) -> None:
+    """Its terminal is told that it was dismissed and why; sending it again changes nothing."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    bad = own.create("case", category="9999")
+    own.send(bad)
+    assert ask(chief, bad["id"], "dismissal").json["outcome"] == "dismissed"
+    [settled] = own.page()["settled"]
+    assert (settled["outcome"], settled["reason"]) == ("dismissed", "演示")
+    [again] = own.send(bad)
+    assert (again["outcome"], again["reason"], again["duplicate"]) == ("dismissed", "演示", True)
+    own.pull()
+    assert bad["record"] not in own.held
+
+
+def test_only_a_supervisor_of_the_unit_may(bureau: Bureau) -> None:
+    """An officer may not, another unit's supervisor finds nothing."""
+    bureau.change(lambda session: officers.add_unit(session, "u2", "演示二中队"))
+    own, stranger = terminal(bureau, "zhang"), terminal(bureau, "li", "supervisor", unit="u2")
+    bad = own.create("case", category="9999")
+    own.send(bad)
+    for what in ("replay", "dismissal"):
+        assert ask(own, bad["id"], what).json["code"] == "not_permitted"
+        assert ask(stranger, bad["id"], what).json["code"] == "not_found"
+        assert ask(terminal(bureau, f"s-{what}", "supervisor"), new_id(), what).json["code"] == "not_found"
+
+
+def test_a_reused_id_never_touches_its_first_bearer(bureau: Bureau) -> None:
+    """Replaying the second payload under one id leaves the first operation and its record as they are."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    first = own.create("case", description="first")
+    own.done(first)
+    second = own.create("case", description="second") | {"id": first["id"]}
+    [refused] = own.send(second)
+    assert refused["problem"]["code"] == "operation_id_reused"
+    listed = chief.handheld.client.get("/api/v1/quarantine", headers=chief.handheld.bearer).json
+    answer = ask(chief, listed[0]["id"], "replay")
+    assert answer.json["outcome"] == "applied"
+    own.pull()
+    assert own.body(first["record"])["description"] == "first"
+    assert own.body(second["record"])["description"] == "second"
+    [again] = own.send(first)
+    assert (again["outcome"], again["version"], again["duplicate"]) == ("applied", 1, True)
