@@ -189,8 +189,9 @@ def _step(
 
 
 def _proposed(session: Session, row: ConflictRow) -> tuple[str, dict[str, Any], int]:
-    """A proposed step as it was sent: its event, what it would have set, the version that its author saw."""
-    query = sa.select(OperationRow.payload, OperationRow.seen).where(OperationRow.id == row.operation)
-    sent = session.execute(query).one()
+    """A proposed step: its event, what it would have set (corrected, perhaps), the version that its author saw."""
+    columns = (OperationRow.payload, OperationRow.context, OperationRow.seen)
+    sent = session.execute(sa.select(*columns).where(OperationRow.id == row.operation)).one()
     payload: dict[str, Any] = orjson.loads(sent.payload)
-    return payload["event"], payload.get("set") or {}, sent.seen
+    repair = (sent.context or {}).get("repair") or {}
+    return payload["event"], {**(payload.get("set") or {}), **repair.get("set", {})}, sent.seen

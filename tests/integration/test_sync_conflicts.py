@@ -179,6 +179,25 @@ def test_an_accepted_step_brings_along_what_it_carried(bureau: Bureau) -> None:
     assert [left[name] for name in ("field", "mine", "theirs")] == ["description", "mine", "theirs"]
 
 
+def test_an_accepted_step_that_was_corrected_brings_along_the_correction(bureau: Bureau) -> None:
+    """What a person put right when he had it tried again is what comes to stand, not what was sent."""
+    own, other, supervisor, case = _pair(bureau)
+    own.done(own.step(case, "register", 1))
+    early = other.step(case, "advise", 1, shop_name="长" * 200, address="mine")
+    [result] = other.send(early)
+    assert result["outcome"] == "quarantined"
+    replay = {"reason": "演示", "set": {"shop_name": "演示店"}}
+    path = f"/api/v1/quarantine/{early['id']}/replay"
+    answer = supervisor.handheld.client.post(path, json=replay, headers=supervisor.handheld.bearer)
+    assert answer.json["outcome"] == "proposed"
+    own.done(own.step(case, "investigate", 2))
+    [conflict] = _get(supervisor)
+    assert _settle(supervisor, conflict["id"], keep="mine").status_code == 200
+    own.pull()
+    body = own.body(case)
+    assert (body["status"], body["shop_name"], body["address"]) == ("advised", "演示店", "mine")
+
+
 def test_a_step_whose_state_was_reached_meanwhile_still_brings_what_it_carried(bureau: Bureau) -> None:
     """Accepting it changes no state, and loses no value; what was put aside is not applied."""
     own, other, supervisor, case = _pair(bureau)
