@@ -112,7 +112,7 @@ def test_syncing_answers_as_described(app: Flask, bureau: Bureau) -> None:
     body = holds(app, push(handheld, batch, store=store))
     outcomes = [one["outcome"] for one in body["results"]]
     assert outcomes == [
-        "applied", "applied", "applied", "quarantined", "quarantined", "merged", "proposed", "quarantined",
+        "applied", "applied", "applied", "parked", "quarantined", "merged", "proposed", "quarantined",
     ]  # fmt: skip
     again = holds(app, push(handheld, batch, store=store))
     assert [one["outcome"] for one in again["results"]] == outcomes
