@@ -148,6 +148,10 @@ _K = [
           "请刷新查看结果。", "Reload to see what became of it."),
     _kind("conflicts_open", 409, "fix", "案件还有未处理的冲突", "The case has conflicts that nobody has settled",
           "请先处理冲突。", "Settle them first."),
+    _kind("case_not_closed", 409, "fix", "案件尚未结案", "The case is not closed yet",
+          "结案后再审核通过；需要补充的可以退回。", "Pass it once its unit has closed it; it may be returned before."),
+    _kind("changed_meanwhile", 409, "fix", "您查看之后内容又有改动", "It was changed after you looked at it",
+          "请刷新，看过新内容再作决定。", "Reload, look at what is new, and decide again."),
     _kind("already_resolved", 409, "fix", "此冲突已有处理结果", "This conflict was settled already",
           "请刷新查看结果。", "Reload to see how."),
 ]  # fmt: skip

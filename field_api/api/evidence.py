@@ -98,9 +98,12 @@ def _show(context: Context, photo: Photo, kind: str) -> Answer:
             ),
         )
         media_type = photo.media_type if kind == "original" else DERIVED_TYPE
-        tag = f'"{photo.sha256}"' if kind == "original" else f'"{photo.sha256}-{kind}"'
+        held = os.fstat(file.fileno())
+        # A copy may be made anew, with the case's number on it.
+        made = "" if kind == "original" else f"-{kind}-{held.st_mtime_ns:x}-{held.st_size:x}"
+        tag = f'"{photo.sha256}{made}"'
         headers = {
-            "Content-Length": str(os.fstat(file.fileno()).st_size),
+            "Content-Length": str(held.st_size),
             "ETag": tag,
             "Content-Disposition": f"inline; filename={photo.evidence}-{kind}.{_SUFFIXES.get(media_type, 'bin')}",
             "X-Content-Type-Options": "nosniff",

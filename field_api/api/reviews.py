@@ -11,7 +11,14 @@ from field_api.extensions import services
 from field_api.schemas.reviews import VerdictDump, VerdictLoad
 
 blueprint = Blueprint("reviews", __name__, url_prefix="/api/v1")
-_PROBLEMS = ("not_permitted", "not_found", "own_case", "invalid_field", "operation_id_reused")
+_PROBLEMS = (
+    "not_permitted",
+    "not_found",
+    "own_case",
+    "invalid_field",
+    "changed_meanwhile",
+    "operation_id_reused",
+)
 
 
 @blueprint.post("/evidence/<evidence>/reviews")
@@ -39,7 +46,7 @@ def review_evidence(context: Context, verdict: Verdict, evidence: str) -> Answer
     load=VerdictLoad,
     dump=VerdictDump,
     tag="review",
-    problems=(*_PROBLEMS, "conflicts_open"),
+    problems=(*_PROBLEMS, "case_not_closed", "conflicts_open"),
 )
 def review_case(context: Context, verdict: Verdict, case: str) -> Answer:
     result = review.review_case(context.session, services().home, case, verdict, context.identity, context.now)

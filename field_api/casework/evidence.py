@@ -96,6 +96,18 @@ def arrived(session: Session, home: Home, sha256: str, size: int, now: datetime)
     Workspace(session, home, now).apply([own_operation(one) for one in operations])
 
 
+def numbered(session: Session, cases: Sequence[str], now: datetime) -> None:
+    """These cases have got their numbers: photos whose copies say that they had none get them anew.
+
+    Writes: outbox. Locks: the digests.
+    """
+    query = sa.select(Evidence.sha256).where(Evidence.case.in_(cases), Evidence.bytes == "verified").distinct()
+    digests = sorted(session.scalars(query))
+    lock_digests(session, digests)
+    for digest in digests:
+        _ask_for_copies(session, digest, f"{DERIVE}:{digest}:numbered", now)
+
+
 def _ask_for_copies(session: Session, digest: str, key: str, now: datetime) -> None:
     request_id = observe.request_id()
     outbox.put(session, kind=DERIVE, key=key, subject=digest, version=1, now=now, request_id=request_id)

@@ -12,14 +12,15 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.casework import delivery, server
+from field_api.casework import delivery, evidence, server
 from field_api.casework.models import Case
 from field_api.casework.numbering import case_numbers
 from sync.engine.values import Operation, Record
 from sync.service.home import Change
 from sync.store import outbox
 
-# What a centre has been told about a case; a change of it makes a new version to review and deliver.
+# What a centre is told about a case; a change of it makes a new version to review and deliver.
+LISTS = ("timeline", "documents")
 CONTENT = (
     "category",
     "description",
@@ -30,7 +31,7 @@ CONTENT = (
     "party",
     "amount_fen",
     "legal_basis",
-    "documents",
+    *LISTS,
 )
 _SENT = ("waiting", "delivering", "delivered", "held")
 
@@ -38,10 +39,11 @@ _SENT = ("waiting", "delivering", "delivered", "held")
 def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
     """The server's own operations that these changes call for."""
     values = _cases_values(session, [change for change in changes if change.after.type == "case"], region, now)
-    evidence = [change for change in changes if change.after.type == "evidence"]
-    for case in _overtaken(session, evidence):
-        values[case] = values.get(case, {}) | _reopen(session, case)
-    maybe_ready = values.keys() | {change.after.body["case"] for change in evidence}
+    pieces = [change for change in changes if change.after.type == "evidence"]
+    for case, review in _touched(session, pieces):
+        again = _reopen(session, case) if review == "passed" else {"review": "under_review"}
+        values[case] = values.get(case, {}) | again
+    maybe_ready = values.keys() | {change.after.body["case"] for change in pieces}
     follow = [server.patch("case", case, asked, now) for case, asked in values.items() if asked]
     reopened = {operation.record for operation in follow}
     if maybe_ready - reopened:
@@ -62,19 +64,29 @@ def _cases_values(
     ]
     for case, number in zip(unnumbered, case_numbers(session, region, now, len(unnumbered)), strict=True):
         values[case]["case_no"] = number
+    if unnumbered:
+        evidence.numbered(session, unnumbered, now)
     return values
 
 
-def _overtaken(session: Session, changes: Sequence[Change]) -> list[str]:
-    """Passed cases to which evidence came, or of whose evidence a passed piece no longer is."""
-    touched = {
+def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """Cases that must be judged again for their evidence: (id, review).
+
+    Passed ones to which a piece came or of which a passed piece no longer is; returned ones to which a piece came.
+    """
+    gained = {change.after.body["case"] for change in changes if change.before is None}
+    lost = {
         change.after.body["case"]
         for change in changes
-        if change.before is None or (change.before.body["review"] == "passed" != change.after.body["review"])
+        if change.before is not None and change.before.body["review"] == "passed" != change.after.body["review"]
     }
-    if not touched:
+    if not gained | lost:
         return []
-    return list(session.scalars(sa.select(Case.id).where(Case.id.in_(touched), Case.review == "passed")))
+    judged = sa.or_(
+        sa.and_(Case.id.in_(gained | lost), Case.review == "passed"),
+        sa.and_(Case.id.in_(gained), Case.review == "returned"),
+    )
+    return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged))]
 
 
 def _case_values(session: Session, change: Change) -> dict[str, Any]:
@@ -99,7 +111,11 @@ def _by_officer(before: Record, after: Record) -> bool:
     """Say whether a unit's officer, not a supervisor, made the change."""
     changed = [name for name in CONTENT if before.body.get(name) != after.body.get(name)]
     stamps = [after.stamps[name] for name in changed if name in after.stamps]
-    return not stamps or any(not stamp.supervisor and stamp.store != "server" for stamp in stamps)
+    # Elements bear no stamp, but their author.
+    added = [one for name in LISTS if name in changed for one in after.body[name] if one not in before.body[name]]
+    return any(not stamp.supervisor and stamp.store != server.SERVER.store for stamp in stamps) or any(
+        one["by"] != server.SERVER_ID for one in added
+    )
 
 
 def _reopen(session: Session, case: str, standing: str | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 
 from field_api.auth.identity import Identity
 from field_api.casework import scope, server
+from field_api.casework.delivery import FINISHED
 from field_api.casework.models import BY_VERDICT, Evidence
+from field_api.casework.reactions import CONTENT
 from field_api.problems import Problem
-from sync.engine.values import Author, Operation
+from sync.engine.values import Author, Operation, Record
 from sync.service.home import Home
 from sync.service.received import Received, own_operation
 from sync.service.workspace import Workspace
@@ -24,11 +27,15 @@ from sync.store.tables import ConflictRow, OperationRow
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A supervisor's word. `id` makes a repeated answer harmless; `verdict`: passed, returned, rejected."""
+    """A supervisor's word. `id` makes a repeated answer harmless; `verdict`: passed, returned, rejected.
+
+    base: the version that he saw, where he says it; he judges nothing that changed since.
+    """
 
     id: str
     verdict: str
     reason: str
+    base: int | None = None
 
 
 def author_of(identity: Identity) -> Author:
@@ -42,15 +49,18 @@ def review_evidence(
     """Pass, return or reject a photo.
 
     Raises:
-        Problem: not_found, not_permitted, own_case, evidence_not_ready, operation_id_reused.
+        Problem: not_found, not_permitted, own_case, evidence_not_ready, changed_meanwhile, operation_id_reused.
     """
     body = _body(session, identity, evidence, "evidence")
     case = _body(session, identity, body["case"], "case")
     _require_stranger(session, identity, body["case"], case)
-    if verdict.verdict == "passed" and not (body["bytes"] == "verified" and body["authentic"]):
-        raise Problem("evidence_not_ready")
-    values = {"review": verdict.verdict, "review_reason": verdict.reason or None}
-    return _judge(session, home, "evidence", evidence, values, verdict, identity, now)
+
+    def check(standing: Record) -> None:
+        if verdict.verdict == "passed" and not (standing.body["bytes"] == "verified" and standing.body["authentic"]):
+            raise Problem("evidence_not_ready")
+        _require_seen(session, standing, verdict, frozenset({"bytes"}))
+
+    return _judge(session, home, "evidence", evidence, verdict, identity, now, check)
 
 
 def review_case(
@@ -59,18 +69,22 @@ def review_case(
     """Pass a case or return it to its unit.
 
     Raises:
-        Problem: not_found, not_permitted, own_case, conflicts_open, operation_id_reused.
+        Problem: not_found, not_permitted, own_case, case_not_closed, conflicts_open, changed_meanwhile,
+            operation_id_reused.
     """
     body = _body(session, identity, case, "case")
     _require_stranger(session, identity, case, body)
     if verdict.verdict not in ("passed", "returned"):
         raise Problem("invalid_field", errors=[_error("/verdict")])
-    # Locked before it is asked: a push that is under way could leave a conflict after the answer.
-    Workspace(session, home, now).look_at(case)
-    if verdict.verdict == "passed" and _has_open_conflicts(session, case):
-        raise Problem("conflicts_open")
-    values = {"review": verdict.verdict, "review_reason": verdict.reason or None}
-    return _judge(session, home, "case", case, values, verdict, identity, now)
+
+    def check(standing: Record) -> None:
+        if verdict.verdict == "passed" and standing.body["status"] not in FINISHED:
+            raise Problem("case_not_closed")
+        if verdict.verdict == "passed" and _has_open_conflicts(session, case):
+            raise Problem("conflicts_open")
+        _require_seen(session, standing, verdict, frozenset(CONTENT))
+
+    return _judge(session, home, "case", case, verdict, identity, now, check)
 
 
 def _error(pointer: str) -> dict[str, str]:
@@ -101,18 +115,36 @@ def _has_open_conflicts(session: Session, case: str) -> bool:
     return session.scalar(query) is not None
 
 
+def _require_seen(session: Session, standing: Record, verdict: Verdict, content: frozenset[str]) -> None:
+    """Refuse a verdict on content that changed after the version that its giver saw."""
+    if verdict.base is None or verdict.base >= standing.version:
+        return
+    later = sa.select(OperationRow.changed).where(
+        OperationRow.record == standing.id, OperationRow.version > verdict.base, OperationRow.changed.is_not(None)
+    )
+    # An element of a list is noted as `timeline/<id>`.
+    changed = {name.partition("/")[0] for names in session.scalars(later) for name in names or ()}
+    if changed & content:
+        raise Problem("changed_meanwhile")
+
+
 def _judge(
     session: Session,
     home: Home,
     record_type: str,
     record: str,
-    values: dict[str, Any],
     verdict: Verdict,
     identity: Identity,
     now: datetime,
+    check: Callable[[Record], None],
 ) -> dict[str, Any]:
+    """Apply a verdict once `check` finds nothing against it, on the record as it stands locked.
+
+    Locked before it is asked: a push that is under way could leave a conflict after the answer.
+    """
     space = Workspace(session, home, now)
     standing = space.look_at(record)
+    values = {"review": verdict.verdict, "review_reason": verdict.reason or None}
     author = author_of(identity)
     operation = Operation(
         verdict.id,
@@ -128,6 +160,7 @@ def _judge(
     known = inbox.known(session, [verdict.id]).get(verdict.id)
     if known is not None:
         return _again(session, known, received)
+    check(standing)
     [result] = space.apply([received])
     return result
 

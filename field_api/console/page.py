@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from field_api.auth.console import csrf_token
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
+from field_api.casework.delivery import FINISHED
 from field_api.casework.enums import ENUMS, label
 from field_api.console import show
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
@@ -31,7 +32,17 @@ HOME = "/console/"
 # Line ends and the wide space of Chinese input may stay; no database holds the rest.
 _UNSTORABLE = re.compile("[\x00-\x09\x0b-\x1f\x7f\ud800-\udfff]")
 # Said on the page that the form stood on; every other problem has a page of its own.
-_SAID_IN_PLACE = frozenset({"own_case", "conflicts_open", "evidence_not_ready", "already_resolved", "invalid_field"})
+_SAID_IN_PLACE = frozenset(
+    {
+        "own_case",
+        "case_not_closed",
+        "conflicts_open",
+        "changed_meanwhile",
+        "evidence_not_ready",
+        "already_resolved",
+        "invalid_field",
+    }
+)
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -40,7 +51,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals.update(CATALOGUE=CATALOGUE, ENUMS=ENUMS, new_id=new_id, show=show)
+TEMPLATES.globals.update(CATALOGUE=CATALOGUE, ENUMS=ENUMS, FINISHED=FINISHED, new_id=new_id, show=show)
 
 
 def page(*, caller: Caller = "console", mode: Mode = "read") -> Callable[[Callable[..., Any]], Callable[..., Response]]:

@@ -104,6 +104,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "case.role": ("您的岗位可以查看，不能审核。", "Your role may look at cases, not judge them."),
     "case.not_submitted": ("尚未送审：结案后自动送审。", "Not under review yet: closing the case submits it."),
+    "case.not_closed": ("结案后才能通过，现在可以退回。", "It can be passed once it is closed, and returned now."),
     "case.conflicts_first": (
         "还有 {count} 处冲突未处理，处理后才能通过。",
         "Open conflicts: {count}. Settle them before the case can pass.",

@@ -190,7 +190,7 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "answer": {"id": _EDIT, "outcome": "applied", "version": 4},
     },
     "POST /cases/{case}/reviews": {
-        "request": {"id": _EDIT, "verdict": "passed"},
+        "request": {"id": _EDIT, "verdict": "passed", "base": 8},
         "answer": {"id": _EDIT, "outcome": "applied", "version": 9},
     },
 }

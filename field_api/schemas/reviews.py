@@ -17,6 +17,7 @@ class VerdictLoad(LoadSchema):
     id = UuidText(required=True)
     verdict = fields.String(required=True, validate=validate.OneOf(["passed", "returned", "rejected"]))
     reason = Text(500, load_default="")
+    base = fields.Integer(strict=True, allow_none=True, load_default=None, validate=validate.Range(0, 2**31 - 1))
 
     @post_load
     def make(self, values: dict[str, Any], **_options: Any) -> Verdict:

@@ -7,15 +7,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sync.engine.values import Author, MergeClass, Operation, RecordType
+from sync.engine.values import Author, MergeClass, Operation, Record, RecordType
 from sync.service.home import Home
 from sync.service.received import own_operation
 from sync.service.workspace import Workspace
 from sync.store import operations as inbox
-from sync.store.tables import AudienceRow, ConflictRow
+from sync.store.tables import AudienceRow, ConflictRow, OperationRow
 
 
 class ConflictUnknown(Exception):
@@ -106,7 +107,9 @@ def resolve(
         if inbox.known(session, [operation.id]):
             raise ResolutionReused
         [result] = space.apply([own_operation(operation)])
-        if result["outcome"] not in ("applied", "unchanged"):
+        # A step may be taken though others have changed since what it carries; a value stands or does not.
+        fine = ("applied", "unchanged", "merged") if operation.action == "transition" else ("applied", "unchanged")
+        if result["outcome"] not in fine:
             raise StateUnreachable
     row.state = "resolved"
     row.resolution = {
@@ -132,23 +135,43 @@ def _operation(
 ) -> Operation | None:
     """The operation that makes the chosen value stand; None when it stands already."""
     record = space.look_at(row.record)
-    standing = record.body.get(row.field)
-    if standing == value:
-        return None
     at = now.isoformat(timespec="milliseconds")
-    if row.merge != MergeClass.STATE:
-        return Operation(
-            resolution.id,
-            "patch",
-            row.type,
-            row.record,
-            author,
-            at,
-            base=record.version,
-            set={row.field: value},
-        )
+    if row.merge == MergeClass.STATE:
+        return _step(space.session, declared, row, record, value, resolution, author, at)
+    if record.body.get(row.field) == value:
+        return None
+    values = {row.field: value}
+    return Operation(resolution.id, "patch", row.type, row.record, author, at, base=record.version, set=values)
+
+
+def _step(
+    session: Session,
+    declared: RecordType,
+    row: ConflictRow,
+    record: Record,
+    value: Any,
+    resolution: Resolution,
+    author: Author,
+    at: str,
+) -> Operation | None:
+    """The step to the chosen state; a proposed one that is accepted brings along what it carried.
+
+    That is judged by the version which the step's author saw: a value that others changed since stands, and
+    leaves a conflict of its own.
+    """
+    if resolution.keep == "theirs":
+        # The case may have moved on from there since; it is not taken back.
+        return None
+    standing = record.body.get(row.field)
+    event: str | None = None
+    carried: dict[str, Any] = {}
+    seen = record.version
+    if resolution.keep == "mine":
+        event, carried, seen = _proposed(session, row)
+    if standing == value and not carried:
+        return None
     for step in declared.transitions:
-        if step.target == value and standing in step.sources:
+        if step.target == value and event in (None, step.event) and (standing == value or standing in step.sources):
             # The step's own author was allowed to take it when it was proposed; this person lets it stand.
             roles = author.roles | (step.roles or frozenset()) if resolution.keep == "mine" else author.roles
             return Operation(
@@ -158,7 +181,17 @@ def _operation(
                 row.record,
                 replace(author, roles=roles),
                 at,
-                base=record.version,
+                base=seen,
                 event=step.event,
+                set=carried,
             )
     raise StateUnreachable
+
+
+def _proposed(session: Session, row: ConflictRow) -> tuple[str, dict[str, Any], int]:
+    """A proposed step: its event, what it would have set (corrected, perhaps), the version that its author saw."""
+    columns = (OperationRow.payload, OperationRow.context, OperationRow.seen)
+    sent = session.execute(sa.select(*columns).where(OperationRow.id == row.operation)).one()
+    payload: dict[str, Any] = orjson.loads(sent.payload)
+    repair = (sent.context or {}).get("repair") or {}
+    return payload["event"], {**(payload.get("set") or {}), **repair.get("set", {})}, sent.seen

@@ -63,7 +63,7 @@ def tell(world: World, url: str) -> Site:
     """Cases in every state that a supervisor meets."""
     shenhe = world.author("shenhe", "supervisor", "officer")
     world.author("admin", "admin")
-    for end, words in (("done", "演示数据-2026-000117"), ("held", "中心 8 次没有应答：connection timed out"),
+    for end, words in (("done", "演示数据-2026-000117"), ("held", "中心一天没有应答：connection timed out"),
                        ("refused", "演示数据：地址不清，请补充门牌号")):
         passed, photos = world.closed_case(photos=2, category=SHOP, address=f"演示数据：解放街 {len(end)} 号")
         world.judge(passed, photos, shenhe)
@@ -71,7 +71,8 @@ def tell(world: World, url: str) -> Site:
     joint_case(world)
     conflicting, _ = world.closed_case(photos=1)
     conflict = world.conflict(conflicting)
-    world.conflict(world.case(address="演示数据：滨河路 7 号"), "amount_fen", 20000, 5000)
+    world.conflict(world.case(address="演示数据：滨河路 7 号"), "party",
+                   {"name": "演示当事人甲"}, {"name": "演示当事人乙"})
     world.quarantined()
     own, _ = world.closed_case(photos=1, address="演示数据：学府路 3 号")
     world.append(own, "timeline", shenhe, step="educate")
@@ -81,11 +82,10 @@ def tell(world: World, url: str) -> Site:
 
 def reviewed_case(world: World) -> tuple[str, list[str]]:
     """A case under review with photos of every kind."""
-    case, photos = world.closed_case(photos=4, shop_name="演示水果店", amount_fen=20000, plates=["川A12345"],
-                                     legal_basis=["演示数据：《城市市容和环境卫生管理条例》第三十六条"],
+    case, photos = world.closed_case(photos=4, shop_name="演示水果店", plates=["川A12345"],
                                      party={"kind": "个体工商户", "name": "演示当事人", "phone": "000-0000"})
     world.photo(case, "plate", seed=91, arrives=False)
-    world.photo(case, "receipt", seed=92, derived=False)
+    world.photo(case, "document", seed=92, derived=False)
     world.photo(case, "handle_after", seed=93, authentic=False)
     world.append(case, "notes", world.other, text="演示数据：当事人承诺当日撤离，已拍处置后照片。")
     world.append(case, "documents", type="D05", number="演示-0042", served_to="演示当事人")

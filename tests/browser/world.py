@@ -230,7 +230,7 @@ class World:
     def quarantined(self) -> str:
         """An operation that could not be applied."""
         case = self.case()
-        broken = self.operation(self.officer, "patch", "case", case, base=1, set={"amount_fen": -5})
+        broken = self.operation(self.officer, "patch", "case", case, base=1, set={"priority_hint": -5})
         [result] = self.apply(broken)
         assert result["outcome"] == "quarantined", result
         return broken.id

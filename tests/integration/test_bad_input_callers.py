@@ -86,7 +86,7 @@ def test_a_pull_of_wrong_form_is_pointed_at(handheld: Handheld) -> None:
 
 PATHS = (
     "/api/v1/nothing", "/api/v1/sync/push/more", "/api/v2/sync/hello", "/api/v1/../../etc/passwd", "/%00", "/%ff",
-    "/problems/nothing", "/problems/%00", "/api/v1/%2e%2e/%2e%2e", "/" + "a" * 8000,
+    "/api/v1/%2e%2e/%2e%2e", "/" + "a" * 8000,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
@@ -83,15 +84,63 @@ def test_a_delivery_is_written_when_all_three_conditions_hold_and_not_before(bur
 
 
 def test_the_order_of_the_conditions_does_not_matter(bureau: Bureau) -> None:
-    """Passed before it is closed: the closing writes the one row."""
+    """Photos passed before the case is closed: the case's own verdict writes the one row."""
     desk = Desk(bureau)
     desk.bytes_arrive()
     photo = desk.photo()
     desk.bytes_arrive()
-    desk.pass_all(photo)
-    assert desk.rows() == []
+    assert desk.verdict("evidence", photo, "passed")["status"] == 200
     desk.close()
+    assert desk.rows() == []
+    assert desk.verdict("cases", desk.case, "passed")["status"] == 200
     assert len(desk.rows()) == 1
+
+
+def test_a_case_that_is_not_closed_is_not_passed(bureau: Bureau) -> None:
+    """Neither a draft nor a case at work; it may be returned, and is passed once it is closed."""
+    desk = Desk(bureau)
+    assert desk.verdict("cases", desk.case, "passed")["code"] == "case_not_closed"
+    desk.officer.done(desk.officer.step(desk.case, "register"))
+    refused = desk.verdict("cases", desk.case, "passed")
+    assert (refused["status"], refused["code"], refused["retry"]) == (409, "case_not_closed", "fix")
+    assert desk.body()["review"] == "none"
+    assert desk.verdict("cases", desk.case, "returned")["status"] == 200
+    desk.officer.done(*(desk.officer.step(desk.case, event) for event in ("investigate", "advise", "close")))
+    desk.pass_all()
+    assert len(desk.rows()) == 1
+
+
+def test_a_verdict_on_what_has_changed_since_is_refused(bureau: Bureau) -> None:
+    """He who names the version that he saw judges that one; what is no content does not stand in his way."""
+    desk = Desk(bureau)
+    own = desk.officer
+    photo = desk.photo()
+    desk.close()
+    for change in (
+        own.patch("case", desk.case, 0, description="另一处"),
+        own.append("case", desk.case, "timeline", step="persuade"),
+        own.append("case", desk.case, "documents", type="D05"),
+    ):
+        own.pull()
+        seen = own.version(desk.case)
+        own.done(change)
+        for word in ("passed", "returned"):
+            refused = desk.verdict("cases", desk.case, word, base=seen)
+            assert (refused["status"], refused["code"]) == (409, "changed_meanwhile")
+    own.pull()
+    seen = own.version(desk.case)
+    own.done(own.append("case", desk.case, "notes", text="x"), own.patch("case", desk.case, 1, priority_hint=3))
+    word = new_id()
+    assert desk.verdict("cases", desk.case, "passed", base=seen, id=word)["outcome"] == "applied"
+    own.done(own.patch("case", desk.case, 0, address="此后"))
+    assert desk.verdict("cases", desk.case, "passed", base=seen, id=word)["duplicate"] is True
+    seen = own.version(photo)
+    desk.bytes_arrive()
+    assert desk.verdict("evidence", photo, "returned", base=seen)["code"] == "changed_meanwhile"
+    own.pull()
+    assert desk.verdict("evidence", photo, "passed", base=own.version(photo))["outcome"] == "applied"
+    for wrong in (-1, "1", 2**31):
+        assert desk.verdict("evidence", photo, "passed", base=wrong)["code"] == "envelope_invalid"
 
 
 def test_a_rejected_photo_holds_nothing_back(bureau: Bureau) -> None:
@@ -106,7 +155,7 @@ def test_a_rejected_photo_holds_nothing_back(bureau: Bureau) -> None:
 
 
 def test_a_change_of_content_after_passing_opens_the_case_again(bureau: Bureau) -> None:
-    """Words, new photos, or a photo that is no longer passed: back to review, the delivery overtaken."""
+    """Words, steps, new photos, or a photo no longer passed: back to review, the delivery overtaken."""
     desk = Desk(bureau)
     photo = desk.photo()
     desk.bytes_arrive()
@@ -116,6 +165,7 @@ def test_a_change_of_content_after_passing_opens_the_case_again(bureau: Bureau) 
         lambda: desk.officer.done(desk.officer.patch("case", desk.case, 0, description=new_id())),
         lambda: desk.verdict("evidence", desk.photo(sha256="cd" * 32), "rejected"),
         lambda: desk.verdict("evidence", photo, "returned"),
+        lambda: desk.officer.done(desk.officer.append("case", desk.case, "timeline", step="papers_returned")),
     )
     for count, change in enumerate(changes, 1):
         assert (len(desk.rows()), desk.body()["delivery"]) == (1, "waiting")
@@ -146,6 +196,22 @@ def test_a_returned_case_says_so_and_comes_back_when_corrected(bureau: Bureau) -
     body = desk.body()
     assert (body["review"], body["review_reason"]) == ("returned", "地址不清")
     desk.officer.done(desk.officer.patch("case", desk.case, desk.officer.version(desk.case), address="路口"))
+    assert desk.body()["review"] == "under_review"
+
+
+@pytest.mark.parametrize("what", ["photo", "timeline", "documents"])
+def test_a_returned_case_comes_back_with_what_its_officers_add(bureau: Bureau, what: str) -> None:
+    """A photo, a step or a document that was asked for is what the reviewer waits for; a note is not."""
+    desk = Desk(bureau)
+    desk.close()
+    assert desk.verdict("cases", desk.case, "returned", reason="请补充")["status"] == 200
+    own = desk.officer
+    own.done(own.append("case", desk.case, "notes", text="x"))
+    assert desk.body()["review"] == "returned"
+    if what == "photo":
+        desk.photo()
+    else:
+        own.done(own.append("case", desk.case, what, **{"step": "persuade"} if what == "timeline" else {"type": "D05"}))
     assert desk.body()["review"] == "under_review"
 
 
@@ -184,7 +250,7 @@ def test_nobody_judges_his_own_work(bureau: Bureau) -> None:
     assert desk.verdict("cases", own["record"], "passed", desk.officer)["code"] == "not_permitted"
     [pushed] = both[0].send(both[0].patch("case", own["record"], 1, review="passed"))
     assert (pushed["outcome"], pushed["problem"]["code"]) == ("quarantined", "not_permitted")
-    assert desk.verdict("cases", own["record"], "passed")["status"] == 200
+    assert desk.verdict("cases", own["record"], "returned")["status"] == 200
 
 
 def test_a_photo_is_passed_only_when_it_is_the_terminals_own(bureau: Bureau) -> None:
@@ -204,6 +270,7 @@ def test_a_case_with_open_conflicts_is_not_passed(bureau: Bureau) -> None:
     other = terminal(bureau, "wang")
     desk.officer.done(desk.officer.patch("case", desk.case, 1, description="theirs"))
     other.send(other.patch("case", desk.case, 1, description="mine"))
+    desk.close()
     assert desk.verdict("cases", desk.case, "passed")["code"] == "conflicts_open"
     assert desk.verdict("cases", desk.case, "returned")["status"] == 200
 

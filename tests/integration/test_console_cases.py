@@ -227,6 +227,38 @@ def test_verdicts_are_plain_forms(world: World, supervisor: Console) -> None:
     assert value(world, Case.review, case) == "passed"
 
 
+def test_nobody_passes_what_he_has_not_seen(world: World, supervisor: Console) -> None:
+    """Every form names the version that its page showed; what changed since is said on the page, and looked at."""
+    case, photos = world.closed_case(photos=1)
+    path = f"/console/cases/{case}"
+    before = get(supervisor.client, path)
+    assert before.count('name="base"') == before.count('name="operation"') == 4
+    bases = set(re.findall(r'name="base" value="(\d+)"', before))
+    assert bases == {str(world.version(case)), str(world.version(photos[0]))}
+    base = str(world.version(case))
+    world.append(case, "timeline", step="guide")
+    refused = submit(supervisor, f"{path}/verdict", verdict="passed", base=base)
+    assert refused.location == f"{path}?problem=changed_meanwhile"
+    assert "您查看之后内容又有改动" in get(supervisor.client, refused.location)
+    assert value(world, Case.review, case) == "under_review"
+    submit(supervisor, f"{path}/verdict", verdict="passed", base=str(world.version(case)))
+    assert value(world, Case.review, case) == "passed"
+
+
+def test_an_open_case_can_be_returned_and_not_passed(world: World, supervisor: Console) -> None:
+    """The page offers the one and explains why not the other."""
+    case = world.case()
+    world.step(case, "register")
+    path = f"/console/cases/{case}"
+    refused = submit(supervisor, f"{path}/verdict", verdict="passed")
+    assert refused.location == f"{path}?problem=case_not_closed"
+    submit(supervisor, f"{path}/verdict", verdict="returned", reason="演示数据：请补拍")
+    world.step(case, "investigate")
+    page = get(supervisor.client, path)
+    assert "结案后才能通过" in page
+    assert 'value="passed"' not in page
+
+
 def test_a_return_without_a_reason_is_not_taken(world: World, supervisor: Console) -> None:
     """The officer in the field must read why; the page of the case says what lacks."""
     case, photos = world.closed_case(photos=1)

@@ -154,7 +154,7 @@ def test_a_quarantined_operation_is_readable(world: World, supervisor: Console, 
     """Its reason, its place and its whole payload; and plainly that mending comes later."""
     world.quarantined()
     shown = page(supervisor, "/console/quarantine")
-    for text in ("有字段填写不正确", "/set/amount_fen", "&#34;amount_fen&#34;: -5", "后续版本", "演示 officer1"):
+    for text in ("有字段填写不正确", "/set/priority_hint", "&#34;priority_hint&#34;: -5", "后续版本", "演示 officer1"):
         assert text in shown, text
     assert "must lie between them" in page(supervisor, "/console/quarantine", "en")
     dispatcher = bureau.console("diaodu", "dispatcher")

@@ -155,6 +155,18 @@ def test_a_known_picture_is_not_sent_again_but_written_down(app: Flask, camera: 
     assert [kind for _, kind in looks(app, photo)] == ["original"]
 
 
+def test_a_copy_that_was_made_anew_is_sent_again(app: Flask, camera: Camera, photo: Photo) -> None:
+    """The tag of a copy names this making of it."""
+    camera.upload(photo)
+    make_copies(app, photo)
+    first = camera.view(photo, "review")
+    headers = camera.handheld.bearer | {"If-None-Match": first.headers["ETag"]}
+    assert view(camera.client, photo, "review", headers=headers).status_code == 304
+    with app.app_context():
+        services().blobs.put_derived(photo.sha256, "review.jpg", b"with a number")
+    assert view(camera.client, photo, "review", headers=headers).data == b"with a number"
+
+
 def test_no_receipt_for_a_photo_that_the_disk_lost(
     camera: Camera, photo: Photo, config: Config
 ) -> None:

@@ -159,6 +159,60 @@ def test_a_proposed_step_can_be_let_stand(bureau: Bureau) -> None:
     assert own.body(case)["status"] == "advised"
 
 
+def test_an_accepted_step_brings_along_what_it_carried(bureau: Bureau) -> None:
+    """Its values come to stand with the state; one that another changed since stays, as a conflict of its own."""
+    own, other, supervisor, case = _pair(bureau, address="old", description="old")
+    own.done(own.step(case, "register", 1))
+    carried = {"address": "mine", "description": "mine", "shop_name": "演示店"}
+    [result] = other.send(other.step(case, "advise", 1, **carried))
+    assert (result["outcome"], result["fields"]) == ("proposed", dict.fromkeys(carried, "proposed"))
+    own.done(own.step(case, "investigate", 2), own.patch("case", case, 3, description="theirs"))
+    [conflict] = _get(supervisor)
+    word = {"id": new_id(), "keep": "mine"}
+    settled = _settle(supervisor, conflict["id"], **word)
+    assert settled.status_code == 200
+    assert _settle(supervisor, conflict["id"], **word).json == settled.json
+    own.pull()
+    body = own.body(case)
+    assert [body[name] for name in ("status", *carried)] == ["advised", "mine", "theirs", "演示店"]
+    [left] = _get(supervisor)
+    assert [left[name] for name in ("field", "mine", "theirs")] == ["description", "mine", "theirs"]
+
+
+def test_an_accepted_step_that_was_corrected_brings_along_the_correction(bureau: Bureau) -> None:
+    """What a person put right when he had it tried again is what comes to stand, not what was sent."""
+    own, other, supervisor, case = _pair(bureau)
+    own.done(own.step(case, "register", 1))
+    early = other.step(case, "advise", 1, shop_name="长" * 200, address="mine")
+    [result] = other.send(early)
+    assert result["outcome"] == "quarantined"
+    replay = {"reason": "演示", "set": {"shop_name": "演示店"}}
+    path = f"/api/v1/quarantine/{early['id']}/replay"
+    answer = supervisor.handheld.client.post(path, json=replay, headers=supervisor.handheld.bearer)
+    assert answer.json["outcome"] == "proposed"
+    own.done(own.step(case, "investigate", 2))
+    [conflict] = _get(supervisor)
+    assert _settle(supervisor, conflict["id"], keep="mine").status_code == 200
+    own.pull()
+    body = own.body(case)
+    assert (body["status"], body["shop_name"], body["address"]) == ("advised", "演示店", "mine")
+
+
+def test_a_step_whose_state_was_reached_meanwhile_still_brings_what_it_carried(bureau: Bureau) -> None:
+    """Accepting it changes no state, and loses no value; what was put aside is not applied."""
+    own, other, supervisor, case = _pair(bureau)
+    own.done(own.step(case, "register", 1))
+    for shop in ("甲店", "乙店"):
+        other.send(other.step(case, "advise", 1, shop_name=shop))
+    own.done(own.step(case, "investigate", 2), own.step(case, "advise", 2))
+    first, second = _get(supervisor)
+    assert _settle(supervisor, first["id"], keep="mine").status_code == 200
+    assert _settle(supervisor, second["id"], keep="theirs").status_code == 200
+    own.pull()
+    body = own.body(case)
+    assert (body["status"], body["shop_name"]) == ("advised", "甲店")
+
+
 def test_after_review_has_begun_an_unseen_edit_is_proposed(bureau: Bureau) -> None:
     """The lock turns kept_server into proposed."""
     first, second, supervisor, case = _pair(bureau, description="old")

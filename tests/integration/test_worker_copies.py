@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -80,6 +81,29 @@ def test_bytes_before_their_record_get_their_watermark_later(post: Station) -> N
     jobs.run_derivation(post.app, second.id)
     with post.blobs.open_derived(digest, copies.REVIEW) as file:
         assert file.read() != nameless
+
+
+def test_a_photo_taken_before_the_case_had_a_number_gets_it_on_its_copy(post: Station) -> None:
+    """When the number comes the review copy is made once more; a photo that is not here yet waits for its bytes."""
+    content, later = photo(), photo(2)
+    case = post.case(content, status="draft")
+    digest = hashlib.sha256(content).hexdigest()
+    awaited = hashlib.sha256(later).hexdigest()
+    post.name(case, awaited, len(later))
+    [first] = post.rows(digest)
+    jobs.run_derivation(post.app, first.id)
+    assert "未编号" in post.change(lambda session: copies.watermark(session, digest))[0]
+    with post.blobs.open_derived(digest, copies.REVIEW) as file:
+        nameless = file.read()
+    post.patch(case, status="registered")
+    [second] = [row for row in post.rows(digest) if row.id != first.id]
+    assert (second.kind, second.key) == ("derive", f"derive:{digest}:numbered")
+    jobs.run_derivation(post.app, second.id)
+    with post.blobs.open_derived(digest, copies.REVIEW) as file:
+        assert file.read() != nameless
+    post.patch(case, status="investigating")
+    assert len(post.rows(digest)) == 2
+    assert post.rows(awaited) == []
 
 
 def test_unreadable_picture_is_refused_and_stays(post: Station) -> None:

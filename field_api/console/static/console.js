@@ -81,7 +81,7 @@
     const form = $("form", returning);
     form.action = shown.dataset.action;
     $(".fields", form).replaceChildren(
-      ...["csrf_token", "operation"].map((name) => $(`[name=${name}]`, source).cloneNode()),
+      ...["csrf_token", "operation", "base"].map((name) => $(`[name=${name}]`, source).cloneNode()),
     );
     $("#returning-caption").textContent = shown.dataset.caption;
     $("#returning-reason").value = "";
