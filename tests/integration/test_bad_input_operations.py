@@ -110,10 +110,6 @@ def bad_operations() -> dict[str, tuple[dict[str, Any], str, str | None]]:
         "a surrogate in a name": a_set("text_not_storable", "/set", **{"\ud800": 1}),
         "NUL in the type": wrong("text_not_storable", "/type", type="inci\0dent"),
         "a surrogate in an unknown part": wrong("text_not_storable", "/extra", extra="\ud800"),
-        "a record that nobody knows": (operation("patch", "incident", new_id(), set={}), "unknown_record", None),
-        "an event that does not exist": (
-            operation("transition", "case", new_id(), event=LONG), "unknown_record", None,
-        ),
     }  # fmt: skip
 
 
