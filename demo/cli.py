@@ -81,12 +81,14 @@ def _play(stage: Stage, screen: Screen, photos: Path | None) -> bool:
 
 def _show(stage: Stage, screen: Screen) -> None:
     url = stage.installation.url
-    people = ", ".join(f"{one.username} / {stage.passwords[one.username]}" for one in ACCOUNTS[-2:])
+    desk = ", ".join(f"{one.username} / {stage.passwords[one.username]}" for one in ACCOUNTS[-2:])
+    field = ", ".join(f"{one.username} / {stage.passwords[one.username]}" for one in ACCOUNTS[:-2])
     screen.show(
         [
             ("控制台 · console", f"{url}/console/"),
             ("接口 · API", f"{url}/api/v1/docs"),
-            ("账号 · accounts", people),
+            ("账号 · accounts", desk),
+            ("终端账号 · on terminals", field),
             ("数据 · data", str(stage.folder)),
         ]
     )

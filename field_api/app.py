@@ -24,6 +24,7 @@ from field_api.console import blueprints as console_blueprints
 from field_api.console.page import is_for_people, problem_response
 from field_api.extensions import Services, db
 from field_api.metrics import Metrics
+from field_api.nudges import Nudges
 from field_api.problems import Problem, document
 from field_api.transactions import is_transient
 from media.blobs import FileBlobs
@@ -35,8 +36,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "batch_too_large", 415: "unsupported_media"}
 
 
-def create_app(config: Config) -> Flask:
-    """Build the application; opens the data folder, touches no table."""
+def create_app(config: Config, *, nudges: bool = True) -> Flask:
+    """Build the application; opens the data folder, touches no table.
+
+    nudges: tell the relay, where Redis is named, that something is due; the background programs need not.
+    """
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     app = Flask("field_api", static_folder=None)
     app.config.update(
@@ -50,7 +54,14 @@ def create_app(config: Config) -> Flask:
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, lambda: datetime.now(UTC), limits)
     app.extensions["fieldpost"] = Services(
-        config, Keys.open(config.data / "keys"), metrics, home, blobs, uploads, _upload_lines(config)
+        config=config,
+        keys=Keys.open(config.data / "keys"),
+        metrics=metrics,
+        home=home,
+        blobs=blobs,
+        uploads=uploads,
+        upload_lines=_upload_lines(config),
+        nudges=Nudges(config.redis_url) if nudges and config.redis_url else None,
     )
     observe.watch(app, metrics)
     gauges.register()

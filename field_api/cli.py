@@ -21,12 +21,13 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.orm import Session
 
-from field_api import migrate, openapi
+from field_api import backup, migrate, openapi
 from field_api.app import create_app
 from field_api.auth import officers, passwords, receipts, terminals
 from field_api.auth.identity import ROLES
 from field_api.auth.keys import KeyFileError, Keys
 from field_api.auth.officers import NewOfficer, OfficerError
+from field_api.backup import BackupError
 from field_api.casework import staff
 from field_api.casework.founding import found
 from field_api.config import Config, ConfigError
@@ -101,6 +102,38 @@ def _renew_epoch(session: Session) -> str:
     renewed = new_id()
     session.execute(sa.update(Sequence).values(epoch=renewed))
     return renewed
+
+
+@cli.command(name="backup")
+@click.argument("target", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--check", is_flag=True, help="only read the backup TARGET again and compare every digest")
+@click.pass_obj
+def backup_command(config: Config, target: Path, *, check: bool) -> None:
+    """Save everything under TARGET while the service runs, and let terminals rely on it (备份)."""
+    try:
+        if check:
+            click.echo(f"{backup.check(target)} photos, all hold")
+            return
+        with _session(config) as session:
+            written = backup.write(config, session, target, _now())
+    except BackupError as error:
+        raise click.ClickException(str(error)) from None
+    _change(config, lambda session: backup.rely_on(session, written))
+    click.echo(f"{written.folder}\n{written.photos} photos, {written.copied} of them new")
+
+
+@cli.command(name="restore")
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.pass_obj
+def restore_command(config: Config, folder: Path) -> None:
+    """Bring the backup FOLDER into an empty installation, under a new epoch (恢复)."""
+    try:
+        photos = backup.restore(config, folder)
+    except BackupError as error:
+        raise click.ClickException(str(error)) from None
+    migrate.upgrade(config)
+    renewed = _change(config, _renew_epoch)
+    click.echo(f"{photos} photos; epoch {renewed}: every terminal pulls afresh and sends what it still holds")
 
 
 @cli.group()

@@ -124,6 +124,8 @@ HANDED_OVER = {
     "bench": ("benchmarks.cli", "main", "Measure (性能测试)."),
     "centre": ("reference.centre.__main__", "main", "Run a centre to deliver to (模拟中心)."),
     "db": ("field_api.cli", "cli", "Keep the database: `db upgrade`, `db epoch` (数据库)."),
+    "backup": ("field_api.cli", "cli", "Save everything while the service runs (备份)."),
+    "restore": ("field_api.cli", "cli", "Bring a backup into an empty installation (恢复)."),
     "unit": ("field_api.cli", "cli", "Keep units: `unit add` (中队)."),
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 
 import redis
 import structlog
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rq import Queue, Worker
 from rq.job import Job
 from rq.worker import DequeueStrategy
@@ -21,12 +23,14 @@ from rq.worker import DequeueStrategy
 from field_api.config import Config, ConfigError
 from field_api.observe import configure_logging
 from worker import jobs
-from worker.relay import QUEUES, SERIALIZER, Relay
+from worker.relay import BELL, LONGEST_WAIT_S, QUEUES, SERIALIZER, Relay
 
 # With RQ's own times a job whose worker was killed is not looked at for minutes.
 WORKER_TTL_S, MAINTENANCE_S, MONITORING_S = 25, 5, 5
 REDIS_PAUSE_S = 2.0
 REDIS_TIMEOUT_S = 10.0
+# Above the longest wait for a nudge; a signal to end is not heard meanwhile.
+BELL_TIMEOUT_S = LONGEST_WAIT_S + 2.0
 # A picture may unfold to far more than its bytes; the horse dies or gives up, the machine does not.
 HORSE_MEMORY_BYTES = 2 * 1024**3
 _log = structlog.get_logger("fieldpost.worker")
@@ -111,7 +115,14 @@ def relay(redis_url: str) -> int:
     connection = redis.Redis.from_url(
         redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
     )
-    Relay(jobs.application(), connection, stop).run()
+    bell = redis.Redis.from_url(
+        redis_url,
+        socket_timeout=BELL_TIMEOUT_S,
+        socket_connect_timeout=BELL_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+        client_name=BELL,
+    )
+    Relay(jobs.application(), connection, stop, bell).run()
     return 0
 
 

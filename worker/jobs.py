@@ -16,7 +16,6 @@ from field_api import observe
 from field_api.app import create_app
 from field_api.config import Config
 from field_api.extensions import db, services
-from media.blobs import FileBlobs
 from worker import copies, parcels
 from worker.centre import CentreClient
 
@@ -26,7 +25,7 @@ _log = structlog.get_logger("fieldpost.worker")
 @functools.cache
 def application() -> Flask:
     """This process's application, as the environment describes it; opens no connection yet."""
-    return create_app(Config.from_env(os.environ))
+    return create_app(Config.from_env(os.environ), nudges=False)
 
 
 def deliver(row: str, request_id: str) -> None:
@@ -62,19 +61,14 @@ def run_delivery(app: Flask, row: str) -> None:
         if client is None:
             return
         with client:
-            parcels.Carrier(db.session(), held.home, held.config, blobs_of(held.config), client).carry(row)
+            parcels.Carrier(db.session(), held.home, held.config, held.blobs, client).carry(row)
 
 
 def run_derivation(app: Flask, row: str) -> None:
     """Derive with a given application."""
     with app.app_context():
-        config = services().config
-        copies.make(db.session(), config, blobs_of(config), row)
-
-
-def blobs_of(config: Config) -> FileBlobs:
-    """The store of originals and their copies."""
-    return FileBlobs(config.data / "blobs")
+        held = services()
+        copies.make(db.session(), held.config, held.blobs, row)
 
 
 def centre_of(config: Config) -> CentreClient | None:

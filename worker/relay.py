@@ -20,12 +20,15 @@ from flask import Flask
 from rq import Queue
 
 from field_api.casework import delivery, evidence
-from field_api.extensions import db, services
+from field_api.casework.uploads import settle
+from field_api.extensions import Services, db, services
+from field_api.nudges import KEY
 from field_api.problems import Problem
 from field_api.transactions import read, write
-from media.uploads import Limits, Uploads
+from media.errors import MediaError
+from media.uploads import Completed
 from sync.store import outbox
-from worker.jobs import blobs_of, centre_of
+from worker.jobs import centre_of
 
 QUEUES = {evidence.DERIVE: "fieldpost-derive", delivery.KIND: "fieldpost-deliver"}
 FUNCTIONS = {evidence.DERIVE: "worker.jobs.derive", delivery.KIND: "worker.jobs.deliver"}
@@ -36,15 +39,22 @@ AGAIN_S = 60.0
 FAILURES_KEPT_S = 24 * 3600
 SWEEP_S = 60.0
 LONGEST_PAUSE_S = 10.0
+# Hearing nudges cannot be broken off, so each time it is short.
+SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.02, 1.0
+BELL = "fieldpost-relay"
 _log = structlog.get_logger("fieldpost.relay")
 
 
 class Relay:
     """One loop; `stop` ends it. Safe to run twice beside each other: rows are claimed, not handed out."""
 
-    def __init__(self, app: Flask, connection: redis.Redis, stop: threading.Event) -> None:
+    def __init__(
+        self, app: Flask, connection: redis.Redis, stop: threading.Event, bell: redis.Redis | None = None
+    ) -> None:
+        """Build it. bell: a connection to hear nudges on, answering within a few seconds or failing."""
         self._app = app
         self._redis = connection
+        self._bell = bell
         self._stop = stop
         self._queues = {
             kind: Queue(name, connection=connection, serializer=SERIALIZER) for kind, name in QUEUES.items()
@@ -61,9 +71,25 @@ class Relay:
         with self._app.app_context():
             interval_s = services().config.relay_interval_s
             while not self._stop.is_set():
-                failures = 0 if self._survive("relay", self._look) else failures + 1
                 self._sweep()
-                self._stop.wait(min(interval_s * 2 ** min(failures, 16), max(interval_s, LONGEST_PAUSE_S)))
+                failures = 0 if self._survive("relay", self._look) else failures + 1
+                if failures:
+                    self._stop.wait(min(interval_s * 2 ** min(failures, 16), max(interval_s, LONGEST_PAUSE_S)))
+                else:
+                    self._rest(interval_s)
+
+    def _rest(self, pause_s: float) -> None:
+        """Wait until the pause is over, a nudge comes, or the end is asked for; without Redis, without nudges."""
+        until_s = time.monotonic() + pause_s
+        try:
+            while self._bell and not self._stop.is_set() and (left_s := until_s - time.monotonic()) > 0:
+                if self._bell.blpop([KEY], timeout=max(SHORTEST_WAIT_S, min(left_s, LONGEST_WAIT_S))):
+                    # What is committed in the same moment is looked for at once.
+                    self._stop.wait(SHORTEST_WAIT_S)
+                    return
+        except (redis.RedisError, OSError) as error:
+            _log.warning("Redis is away", at="bell", error=type(error).__name__)
+        self._stop.wait(max(0.0, until_s - time.monotonic()))
 
     def _known_kinds(self) -> tuple[str, ...]:
         with self._app.app_context():
@@ -133,15 +159,30 @@ class Relay:
         self._sent[key] = now_s, job
 
     def _sweep(self) -> None:
-        """Now and then end uploads that were never finished, and drop their bytes."""
+        """Now and then finish uploads whose last byte came before a kill, and end those that nobody goes on with."""
         if time.monotonic() - self._swept_s >= SWEEP_S:
             self._swept_s = time.monotonic()
+            self._survive("settle", self._settle_uploads)
             self._survive("sweep", self._expire_uploads)
 
+    def _settle_uploads(self) -> None:
+        held, session = services(), db.session()
+        for upload in read(session, lambda: held.uploads.unsettled(session)):
+            if self._stop.is_set():
+                return
+            try:
+                self._settle(held, held.uploads.complete(upload))
+            except (MediaError, OSError) as error:
+                # Whoever sent it may have been quicker, or the disk failed; the next sweep looks again.
+                _log.warning("an upload could not be finished", upload=upload.id, error=type(error).__name__)
+
+    def _settle(self, held: Services, done: Completed) -> None:
+        session = db.session()
+        write(session, lambda: settle(session, held.home, held.uploads, done, datetime.now(UTC)))
+        _log.info("an upload was finished", upload=done.upload, matches=done.matches)
+
     def _expire_uploads(self) -> None:
-        config, session = services().config, db.session()
-        limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
-        uploads = Uploads(config.data / "uploads", blobs_of(config), lambda: datetime.now(UTC), limits)
+        uploads, session = services().uploads, db.session()
         ended: Sequence[str] = write(session, lambda: uploads.expire(session, datetime.now(UTC)))
         orphans: Sequence[str] = read(session, lambda: uploads.orphans(session))
         uploads.discard((*ended, *orphans))

@@ -33,8 +33,7 @@ def hello(context: Context) -> Answer:
             "epoch": position.epoch,
             "schema": {"current": schema.CURRENT, "oldest": schema.OLDEST},
             "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
-            # No backup has been made yet that a terminal could rely on.
-            "safe_before": None,
+            "safe_before": position.safe_before.isoformat() if position.safe_before else None,
             "backoff_ms": context.config.backoff_ms,
             "control": {},
         }

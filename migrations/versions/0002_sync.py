@@ -119,6 +119,7 @@ def _create_sync_sequence() -> None:
     sa.Column('hlc_ms', sa.BigInteger(), nullable=False),
     sa.Column('hlc_counter', sa.Integer(), nullable=False),
     sa.Column('epoch', sync.store.base.Id(length=36), nullable=False),
+    sa.Column('safe_before', sync.store.base.UtcDateTime(timezone=True), nullable=True),
     sa.CheckConstraint('id = 1', name=op.f('ck_sync_sequence_one_row')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_sync_sequence'))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -20,6 +21,7 @@ class Position:
     value: int
     epoch: str
     hlc: Hlc
+    safe_before: datetime | None = None
 
 
 def found(session: Session, epoch: str) -> None:
@@ -30,9 +32,11 @@ def found(session: Session, epoch: str) -> None:
 def position(session: Session) -> Position:
     """Read where the sequence stands."""
     row = session.execute(
-        sa.select(Sequence.value, Sequence.epoch, Sequence.hlc_ms, Sequence.hlc_counter)
+        sa.select(
+            Sequence.value, Sequence.epoch, Sequence.hlc_ms, Sequence.hlc_counter, Sequence.safe_before
+        )
     ).one()
-    return Position(row.value, row.epoch, Hlc(row.hlc_ms, row.hlc_counter, NODE))
+    return Position(row.value, row.epoch, Hlc(row.hlc_ms, row.hlc_counter, NODE), row.safe_before)
 
 
 def take(session: Session, count: int, now_ms: int, heard: Hlc | None = None) -> Position:

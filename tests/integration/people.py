@@ -41,7 +41,10 @@ def running(config: Config, *, create: bool = True) -> Iterator[Flask]:
         with app.app_context():
             db.session.remove()
             db.engine.dispose()
-        app.extensions["fieldpost"].metrics.close()
+        held = app.extensions["fieldpost"]
+        if held.nudges is not None:
+            held.nudges.close()
+        held.metrics.close()
 
 
 def now() -> datetime:

@@ -331,3 +331,15 @@ def test_a_problem_that_does_not_exist_has_no_page(client: FlaskClient) -> None:
         assert (answer.status_code, "<code>not_found</code>" in answer.text) == (404, True)
         assert len(answer.data) < 10_000
         assert re.search(r"\b49\b|problems/<b>", answer.text) is None
+
+
+def test_every_call_has_its_chinese_words(client: FlaskClient) -> None:
+    """No call of the API is described in English alone."""
+    paths = client.get("/api/v1/openapi.json").json["paths"]
+    wordless = [
+        f"{method} {path}"
+        for path, calls in paths.items()
+        for method, call in calls.items()
+        if path.startswith("/api/v1/") and method in METHODS and "x-summary-zh" not in call
+    ]
+    assert wordless == []
