@@ -22,7 +22,7 @@ CHECKS = (
     ("style", ("-m", "ruff", "check", ".", "fieldpost")),
     ("layers", ("-c", LINT_IMPORTS)),  # the script beside the interpreter names the folder it was made in
     ("types", ("-m", "mypy")),
-    ("tests", ("-m", "pytest", "-n", "2")),
+    ("tests", ("-m", "pytest", "-n", "2", "--dist", "worksteal")),
 )
 
 

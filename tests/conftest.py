@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from hypothesis import settings
 
 from launcher.testing import in_ci
 from launcher.valkey import valkey_binary
-from tests.support import missing, postgres, valkey
+from tests.support import founding, missing, postgres, valkey
 
 settings.register_profile("here", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
@@ -43,6 +44,39 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'fieldpost.sqlite3'}"
     return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture(scope="session")
+def founded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A founded SQLite database, to be copied."""
+    path = tmp_path_factory.mktemp("founded") / "fieldpost.sqlite3"
+    founding.make(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(scope="session")
+def founded_template(postgres_server: postgres.PrivatePostgres) -> Iterator[str]:
+    """A founded PostgreSQL database, to be copied."""
+    with postgres_server.fresh_database() as url:
+        founding.make(url)
+        yield url
+
+
+@pytest.fixture
+def founded_postgres_url(postgres_server: postgres.PrivatePostgres, founded_template: str) -> Iterator[str]:
+    """A founded PostgreSQL database of this test's own."""
+    with postgres_server.fresh_database(like=founded_template) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def founded_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A founded database of this test's own; the test runs once on each kind."""
+    if request.param == "sqlite":
+        path = tmp_path / "fieldpost.sqlite3"
+        shutil.copyfile(request.getfixturevalue("founded_file"), path)
+        return f"sqlite:///{path}"
+    return str(request.getfixturevalue("founded_postgres_url"))
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,15 @@ from tests.integration.people import Bureau, now, running
 
 
 @pytest.fixture
-def config(database_url: str, tmp_path: Path) -> Config:
-    """The configuration of this test's own installation."""
+def bare_config(database_url: str, tmp_path: Path) -> Config:
+    """The configuration of an installation whose database is empty."""
     return Config(data=tmp_path / "data", database_url=database_url)
+
+
+@pytest.fixture
+def config(founded_url: str, tmp_path: Path) -> Config:
+    """The configuration of this test's own installation, whose database is founded."""
+    return Config(data=tmp_path / "data", database_url=founded_url)
 
 
 @pytest.fixture

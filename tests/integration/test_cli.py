@@ -134,9 +134,9 @@ def test_an_epoch_is_renewed_only_when_it_is_meant(run: object) -> None:
     assert agreed.stdout.splitlines()[-1] == run("db", "epoch").stdout.strip() != before.strip()
 
 
-def test_a_database_without_an_epoch_says_what_to_run(config: Config) -> None:
+def test_a_database_without_an_epoch_says_what_to_run(bare_config: Config) -> None:
     """Before the first upgrade there is nothing to renew, and the sentence names the command."""
-    result = CliRunner().invoke(cli, ["db", "epoch", "--renew", "--yes"], obj=config)
+    result = CliRunner().invoke(cli, ["db", "epoch", "--renew", "--yes"], obj=bare_config)
     assert result.exit_code == 1
     assert "db upgrade" in result.output
     assert "Traceback" not in result.output

@@ -34,11 +34,11 @@ def add_body(app: Flask, body: object, media_type: str = "application/json") -> 
     app.add_url_rule("/body", "body", view)
 
 
-def test_a_service_at_the_newest_schema_is_ready(config: Config) -> None:
+def test_a_service_at_the_newest_schema_is_ready(bare_config: Config) -> None:
     """After an upgrade the service says that it is ready; the upgrade may run again."""
     for _ in range(2):
-        migrate.upgrade(config)
-    with running(config, create=False) as app:
+        migrate.upgrade(bare_config)
+    with running(bare_config, create=False) as app:
         client = app.test_client()
         assert client.get("/readyz").json == {"status": "ready"}
         assert client.get("/healthz").json == {"status": "ok"}
@@ -56,12 +56,12 @@ def test_a_service_at_another_schema_is_not_ready_but_lives(app: Flask) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_service_whose_data_folder_is_gone_is_not_ready(config: Config) -> None:
+def test_a_service_whose_data_folder_is_gone_is_not_ready(bare_config: Config) -> None:
     """A data folder that takes no writes is found out before a terminal's push is."""
-    migrate.upgrade(config)
-    with running(config, create=False) as app:
-        (config.data / "keys").rename(config.data.with_name("kept-keys"))
-        config.data.rename(config.data.with_name("moved"))
+    migrate.upgrade(bare_config)
+    with running(bare_config, create=False) as app:
+        (bare_config.data / "keys").rename(bare_config.data.with_name("kept-keys"))
+        bare_config.data.rename(bare_config.data.with_name("moved"))
         assert problem(app.test_client().get("/readyz")) == (503, "unavailable")
 
 

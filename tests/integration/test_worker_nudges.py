@@ -207,4 +207,4 @@ def test_one_upload_that_cannot_be_finished_stops_no_other(config: Config, valke
         broken.write_bytes(b"")
         with relaying(app, connection):
             wait_until(lambda: camera.bytes_of(photos[1]) == "verified", "the other")
-        assert camera.bytes_of(photos[0]) == "waiting"
+        assert camera.bytes_of(photos[0]) == "awaited"

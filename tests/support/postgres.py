@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 
@@ -94,10 +95,14 @@ class PrivatePostgres:
             connection.execute(statement.encode())
 
     @contextmanager
-    def fresh_database(self) -> Iterator[str]:
-        """Yield the URL of an empty database, dropped afterwards together with its connections."""
+    def fresh_database(self, like: str | None = None) -> Iterator[str]:
+        """Yield the URL of an empty database, dropped afterwards together with its connections.
+
+        like: the URL of another of this cluster, which nobody is connected to; it is then a copy of that.
+        """
         name = f"test_{next(self._numbers)}"
-        self._administer(f"CREATE DATABASE {name}")
+        template = f" TEMPLATE {urlsplit(like).path.strip('/')}" if like else ""
+        self._administer(f"CREATE DATABASE {name}{template}")
         try:
             yield self.url(name)
         finally:
