@@ -18,6 +18,7 @@ from sync.store import sequence, stores
 
 _FOREIGN = {"pointer": "/store", "code": "foreign", "message": "此库属于另一终端 · another terminal's store"}
 
+NDJSON = "application/x-ndjson"
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 
 
@@ -91,8 +92,6 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
 )
 def pull(context: Context, ask: Ask) -> Answer:
-    if "application/x-ndjson" in request.headers.get("Accept", ""):
-        raise Problem("not_implemented", "streaming")
     identity = context.identity
     reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
     try:
@@ -109,7 +108,9 @@ def pull(context: Context, ask: Ask) -> Answer:
         raise Problem("cursor_invalid") from None
     except pulling.CursorExpired:
         raise Problem("cursor_expired") from None
-    return Answer(page)
+    if NDJSON in request.headers.get("Accept", ""):
+        return Answer(page.as_lines(), media_type=NDJSON)
+    return Answer(page.as_object())
 
 
 def _terminal(identity: Identity) -> str:

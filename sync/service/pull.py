@@ -61,7 +61,7 @@ def pull(
     limit: int,
     lanes: Sequence[str],
     mac: Mac,
-) -> bytes:
+) -> Page:
     """Build a page, ready to send.
 
     Must run inside one snapshot: the page and its checkpoint describe the same moment.
@@ -143,6 +143,22 @@ def _settle(session: Session, lane: Lane, scopes: Sequence[str]) -> None:
     lane.origin = lane.position
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page in wire-ready pieces: each change, and the rest of the object without its opening brace."""
+
+    changes: Sequence[bytes]
+    rest: bytes
+
+    def as_object(self) -> bytes:
+        """One JSON object."""
+        return b'{"changes":[' + b",".join(self.changes) + b"]," + self.rest
+
+    def as_lines(self) -> bytes:
+        """A change a line, and the rest of the object as the last: whoever reads may stop at any line."""
+        return b"\n".join([*self.changes, b"{" + self.rest, b""])
+
+
 def _render(
     pieces: Sequence[bytes],
     settled: Sequence[bytes],
@@ -150,15 +166,14 @@ def _render(
     lanes: Sequence[str],
     more: bool,
     cursor: str,
-) -> bytes:
+) -> Page:
     tail: dict[str, Any] = {"cursor": cursor, "more": more}
     if not more:
         asked = [state[name] for name in LANES if name in lanes]
         total = sum(lane.sum for lane in asked) % (1 << 64)
         tail["checkpoint"] = {"count": sum(lane.count for lane in asked), "sum": f"{total:016x}"}
     tail["control"] = {}
-    changes = b'{"changes":[' + b",".join(pieces) + b'],"settled":[' + b",".join(settled) + b"],"
-    return changes + orjson.dumps(tail)[1:]
+    return Page(pieces, b'"settled":[' + b",".join(settled) + b"]," + orjson.dumps(tail)[1:])
 
 
 def _binding(reader: Reader, epoch: str) -> bytes:

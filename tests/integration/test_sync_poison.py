@@ -124,6 +124,4 @@ def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
     ]  # fmt: skip
     answers = [own.handheld.client.post(f"/api/v1{path}", json={}, headers=own.handheld.bearer) for path in calls]
     answers.append(own.handheld.client.get(f"/api/v1/cases/{new_id()}/bundle", headers=own.handheld.bearer))
-    streamed = {**own.handheld.bearer, "Accept": "application/x-ndjson"}
-    answers.append(own.handheld.client.post("/api/v1/sync/pull", json={"cursor": None}, headers=streamed))
     assert {(one.status_code, one.json["code"]) for one in answers} == {(501, "not_implemented")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from flask import Flask
 
@@ -153,3 +154,16 @@ def test_reference_data_reaches_every_unit(bureau: Bureau) -> None:
     assert {one["type"] for one in changes} >= {"category", "officer"}
     assert not any("password" in str(one["body"]) for one in changes)
     assert own.pull() == []
+
+
+def test_lines_say_what_the_object_says(bureau: Bureau) -> None:
+    """Asked for lines, a page has a change on each, and the rest of the object on the last."""
+    own = terminal(bureau, "zhang")
+    own.done(own.create("case"), own.create("case"))
+    headers = {**own.handheld.bearer, "Accept": "application/x-ndjson"}
+    answer = own.handheld.client.post("/api/v1/sync/pull", json={"cursor": None}, headers=headers)
+    assert answer.mimetype == "application/x-ndjson"
+    *changes, rest = [orjson.loads(line) for line in answer.data.splitlines()]
+    page = own.ask().json
+    assert changes == page.pop("changes")
+    assert rest == page

@@ -74,8 +74,6 @@ def quarantined_for(**raw: Any) -> str:
 def names_on_the_wire() -> set[str]:
     """Return every name under which the server says that something is not there yet."""
     features = {feature for _path, _method, feature in NOT_YET}
-    streaming = (ROOT / "field_api" / "api" / "sync.py").read_text(encoding="utf-8")
-    features |= set(re.findall(r'Problem\("not_implemented", "([^"]+)"\)', streaming))
     operations = [{"group": {"id": "g", "size": 2}}, {"action": "void"}, {"action": "discard"}, {"officer": "other"}]
     features |= {quarantined_for(**operation) for operation in operations}
     return features - {""}
