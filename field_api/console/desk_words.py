@@ -23,6 +23,7 @@ DESK_WORDS: Mapping[str, tuple[str, str]] = {
     "quarantine.operation": ("操作编号", "Operation"),
     "quarantine.field": ("哪一项", "Which field"),
     "quarantine.what": ("问题", "What is wrong"),
+    "quarantine.in_fen": ("（单位：分）", "(in fen)"),
     "quarantine.back": ("返回隔离区", "Back to the quarantine"),
     # One operation.
     "repair.try": ("改正并重试", "Correct it and try again"),

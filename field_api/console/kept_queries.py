@@ -107,7 +107,10 @@ def one(session: Session, identity: Identity, operation: str) -> One:
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a parked operation waits for. here: the operation itself, when it has come and is open too."""
+    """What a parked operation waits for.
+
+    newer: the record is there, in an older version. here: the operation waited for, when it has come.
+    """
 
     id: str
     is_operation: bool
@@ -181,7 +184,7 @@ def _needs(row: Any, wanted: Iterable[str], here: Mapping[str, Any]) -> list[Nee
             need,
             is_operation=need in named or need in here,
             type=row.type if need == row.record else above,
-            newer=need == row.record and row.seen > 0,
+            newer=need == row.record and row.version is not None,
             here=here.get(need),
         )
         for need in wanted

@@ -29,7 +29,8 @@ def when(moment: datetime | str | None, *, seconds: bool = False) -> str:
 
 def yuan(fen: int) -> str:
     """Whole fen as yuan, without a float's roundings."""
-    return f"¥{fen // 100:,}.{fen % 100:02}"
+    whole, part = divmod(abs(fen), 100)
+    return f"{'−' if fen < 0 else ''}¥{whole:,}.{part:02}"
 
 
 def size(number: int) -> str:

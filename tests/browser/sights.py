@@ -41,7 +41,7 @@ CONTRAST = """() => {
   return faults;
 }"""
 
-# Links inside a sentence are as high as their line; a choice is hit by its whole label; all else is a target of its own.
+# Links inside a sentence are as high as their line; a choice is hit by its whole label; all else is its own target.
 SMALL_TARGETS = """() => {
   const faults = [];
   const targets = "a, button, input:not([type=hidden]), select, textarea, summary, .choice";

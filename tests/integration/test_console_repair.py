@@ -82,7 +82,7 @@ def test_an_entry_is_read_in_plain_words(bureau: Bureau, own: Terminal, supervis
     for path in (LIST, f"{LIST}/{bad['id']}"):
         shown = page(supervisor, path)
         for text in ("演示 officer1", own.handheld.terminal_no, "有字段填写不正确", "案件 · 新建", "金额", "应在 0 到",
-                     "占道经营", label("category", CATEGORY, "zh")):
+                     "单位：分", "−¥0.05", "占道经营", label("category", CATEGORY, "zh")):
             assert text in shown, (path, text)
     assert "must lie between them" in page(supervisor, LIST, "en")
     assert f'href="{LIST}/{bad["id"]}"' in page(supervisor)
@@ -256,15 +256,20 @@ def test_what_waits_is_listed_with_what_it_waits_for(bureau: Bureau, own: Termin
     bad = quarantined(own, amount_fen=-5)
     behind = own.patch("case", bad["record"], {"operation": bad["id"]}, description="演示数据")
     photo = own.photo(new_id(), own.officer)
+    known = own.create("incident", occurred_at=instant())
+    own.done(known)
+    newer = own.patch("incident", known["record"], 99, description="演示数据")
     unknown = own.patch("incident", new_id(), 3, description="演示数据")
-    assert {one["outcome"] for one in own.send(behind, photo, unknown)} == {"parked"}
+    stray = own.patch("incident", known["record"], {"operation": new_id()}, description="演示数据")
+    assert {one["outcome"] for one in own.send(behind, photo, newer, unknown, stray)} == {"parked"}
     assert LATE not in page(supervisor)
     old = sa.update(OperationRow).where(OperationRow.id == photo["id"]).values(received_at=now() - timedelta(hours=25))
     bureau.change(lambda session: session.execute(old))
     shown = page(supervisor)[page(supervisor).index('id="parked"') :]
     assert shown.count(LATE) == 1
     assert shown.index(photo["set"]["case"]) < shown.index(bad["id"])
-    for text in ("案件的新建（隔离）", f'href="{LIST}/{bad["id"]}"', "案件（尚未到达）", "此事件的更新版本"):
+    for text in ("案件的新建（隔离）", f'href="{LIST}/{bad["id"]}"', "案件（尚未到达）",
+                 "事件（尚未到达）", "此事件的更新版本", "另一操作（尚未到达）"):
         assert text in shown, text
     bureau.change(lambda session: officers.add_unit(session, "u2", "演示二中队"))
     bureau.officer("li", "supervisor", unit="u2")

@@ -91,7 +91,7 @@ def test_a_place_of_any_shape_can_be_shown(position: dict[str, object]) -> None:
 
 def test_values_read_as_a_person_would_write_them() -> None:
     """Money in yuan, sizes in MB, times on the bureau's clock."""
-    assert show.yuan(123450) == "¥1,234.50"
+    assert [show.yuan(fen) for fen in (123450, -5)] == ["¥1,234.50", "−¥0.05"]
     assert [show.size(number) for number in (999, 88_471, 4_200_000)] == ["999 B", "88 KB", "4.2 MB"]
     assert show.size(64_200_000_000) == "64.2 GB"
     assert [show.offset(ms) for ms in (372_500, -372_500, 90_000_000)] == ["+0:06:12", "−0:06:12", "+25:00:00"]
