@@ -32,7 +32,7 @@ SILENT_FRESH_S = 60.0
 # The one value that reads a whole table.
 BLOBS_FRESH_S = 600.0
 # As text: with bound values a database cannot know that its index of open operations suffices.
-_OPEN = sa.text("sync_operation.outcome IN ('quarantined', 'parked')")
+OPEN = sa.text("sync_operation.outcome IN ('quarantined', 'parked')")
 _NOT_SENT = frozenset({"retry", "parked", "quarantined"})
 
 Values = Iterator[tuple[Sequence[str], float]]
@@ -84,7 +84,7 @@ def _conflicts(session: Session) -> Values:
 
 
 def _operations(session: Session) -> Values:
-    query = sa.select(OperationRow.outcome, sa.func.count()).where(_OPEN).group_by(OperationRow.outcome)
+    query = sa.select(OperationRow.outcome, sa.func.count()).where(OPEN).group_by(OperationRow.outcome)
     found = {row[0]: row[1] for row in session.execute(query)}
     for outcome in ("quarantined", "parked"):
         yield (outcome,), float(found.get(outcome, 0))
@@ -105,19 +105,27 @@ def _silent(session: Session) -> Values:
     )
     here = _here(session)
     rows = session.execute(query)
-    yield (), float(sum(_pending(row.health) > _sent(row.jws) + here.get(row.id, 0) for row in rows))
+    yield (), float(sum(unsent(row.health, row.jws, here.get(row.id, 0)) > 0 for row in rows))
 
 
 def _here(session: Session) -> dict[str, int]:
     """How many operations of each store are kept here though the terminal still counts them as pending."""
-    query = sa.select(OperationRow.store, sa.func.count()).where(_OPEN).group_by(OperationRow.store)
+    query = sa.select(OperationRow.store, sa.func.count()).where(OPEN).group_by(OperationRow.store)
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _pending(health: Any) -> int:
+def unsent(health: Any, receipt: str | None, here: int) -> int:
+    """How many operations a terminal must still hold, by what it told in its last push and what came of that.
+
+    here: how many of its store's are kept here unapplied, which it counts as pending too.
+    """
+    return max(0, pending(health) - _sent(receipt) - here)
+
+
+def pending(health: Any) -> int:
     """What a terminal said of its queue before its last push, that push's own operations among it."""
-    pending = health.get("pending") if isinstance(health, dict) else None
-    return pending if isinstance(pending, int) else 0
+    told = health.get("pending") if isinstance(health, dict) else None
+    return told if isinstance(told, int) else 0
 
 
 def _sent(receipt: str | None) -> int:

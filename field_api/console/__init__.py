@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.console import cases, conflicts, delivery, pictures, problem_pages, quarantine, sign_in
+from field_api.console import cases, conflicts, delivery, health, pictures, problem_pages, quarantine, sign_in
 
 
 def blueprints() -> list[Blueprint]:
@@ -17,5 +17,6 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         delivery.blueprint,
         quarantine.blueprint,
+        health.blueprint,
         problem_pages.blueprint,
     ]

@@ -1,4 +1,4 @@
-"""What the pages of conflicts, deliveries and the quarantine read; and the counts that every page shows."""
+"""What the pages of conflicts and deliveries read; and the counts that every page shows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,6 @@ from sync.service import resolve
 from sync.store.outbox import OutboxRow
 from sync.store.tables import ConflictRow, OperationRow, RecordRow
 
-# A payload is as large as its author made it; a page shows this much of it.
-PAYLOAD_CHARS = 20_000
 CONFLICTS_LIMIT = 200
 DELIVERIES_LIMIT = 200
 # What a person must act on comes first, what is over comes last.
@@ -174,30 +172,3 @@ def require_delivery(session: Session, identity: Identity, row: str) -> None:
     )
     if session.scalar(query) is None:
         raise Problem("not_found")
-
-
-@dataclass(frozen=True, slots=True)
-class Quarantined:
-    """An operation that could not be applied: what came, and why it did not go."""
-
-    row: Any
-    payload: str
-    problem: Mapping[str, Any]
-    officer: str
-    terminal: str
-
-
-def quarantined(session: Session, identity: Identity) -> list[Quarantined]:
-    """The quarantined operations of one's units. Four SELECTs."""
-    rows = scope.operations_in_scope(session, identity)
-    known = names(session, {row.officer for row in rows}, {row.terminal for row in rows if row.terminal})
-    return [
-        Quarantined(
-            row,
-            orjson.dumps(orjson.loads(row.payload), option=orjson.OPT_INDENT_2).decode()[:PAYLOAD_CHARS],
-            orjson.loads(row.result).get("problem") or {},
-            known.people.get(row.officer, ""),
-            known.terminals.get(row.terminal, ""),
-        )
-        for row in rows
-    ]

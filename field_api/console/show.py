@@ -13,6 +13,7 @@ from sync.engine.kinds import POSITION, parse_time
 # The bureau's wall clock; China keeps one zone and no summer time.
 CHINA = timezone(timedelta(hours=8))
 _WORD = re.compile(r"[A-Za-z0-9]+|\s+|.", re.DOTALL)
+_ILLEGIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 # Beyond this the comparison costs more than it shows; the whole is marked as different.
 LONGEST_COMPARED = 4000
 COORDINATES = {"wgs84": "WGS-84", "gcj02": "GCJ-02", "cgcs2000": "CGCS2000"}
@@ -28,14 +29,36 @@ def when(moment: datetime | str | None, *, seconds: bool = False) -> str:
 
 def yuan(fen: int) -> str:
     """Whole fen as yuan, without a float's roundings."""
-    return f"¥{fen // 100:,}.{fen % 100:02}"
+    whole, part = divmod(abs(fen), 100)
+    return f"{'−' if fen < 0 else ''}¥{whole:,}.{part:02}"
 
 
 def size(number: int) -> str:
-    """A size in bytes, KB or MB."""
+    """A size in bytes, KB, MB or GB."""
     if number < 1000:
         return f"{number} B"
-    return f"{number / 1000:.0f} KB" if number < 1_000_000 else f"{number / 1_000_000:.1f} MB"
+    if number < 1_000_000:
+        return f"{number / 1000:.0f} KB"
+    return f"{number / 1_000_000:.1f} MB" if number < 1_000_000_000 else f"{number / 1_000_000_000:.1f} GB"
+
+
+def offset(milliseconds: int) -> str:
+    """How far a clock is ahead (+) or behind (−), as hours, minutes and seconds."""
+    minutes, seconds = divmod(abs(milliseconds) // 1000, 60)
+    sign = "−" if milliseconds < 0 else "+"
+    return f"{sign}{minutes // 60}:{minutes % 60:02}:{seconds:02}"
+
+
+def legible(text: str, longest: int = 500) -> str:
+    """Any text as far as a page can hold it: what no page can carry is marked, what is too long is cut."""
+    kept = _ILLEGIBLE.sub("\ufffd", text)
+    return kept if len(kept) <= longest else f"{kept[:longest]}…"
+
+
+def steps(pointer: str) -> list[str]:
+    """The names along a JSON pointer into an operation, without the `set` or `item` that holds its content."""
+    names = [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    return names[1:] if len(names) > 1 and names[0] in ("set", "item") else names
 
 
 def place(position: Mapping[str, Any] | None) -> str:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from field_api.console.desk_words import DESK_WORDS
+
 LANGUAGES = ("zh", "en")
 
 WORDS: Mapping[str, tuple[str, str]] = {
+    **DESK_WORDS,
     "brand": ("执法通", "Fieldpost"),
     "brand.sub": ("审核台", "Console"),
     "skip": ("跳到正文", "Skip to content"),
@@ -14,7 +17,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "nav.cases": ("案件", "Cases"),
     "nav.conflicts": ("冲突", "Conflicts"),
     "nav.delivery": ("报送", "Delivery"),
-    "nav.quarantine": ("隔离区", "Quarantine"),
     "nav.problems": ("问题代码", "Problem codes"),
     "nav.docs": ("接口说明", "API documentation"),
     "nav.other_language": ("English", "中文"),
@@ -209,23 +211,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "delivery.state.held": ("待人工处理", "held for a person"),
     "delivery.state.cancelled": ("已被新版取代", "overtaken by a newer version"),
     "delivery.state.refused": ("中心退回", "refused by the centre"),
-    # Quarantine.
-    "quarantine.title": ("隔离区", "Quarantine"),
-    "quarantine.lead": (
-        "无法执行的操作原样保存在这里，内容不会丢失。",
-        "Operations that could not be applied are kept here whole; nothing of them is lost.",
-    ),
-    "quarantine.later": (
-        "本版只能查看。修复、重放与驳回将在后续版本提供。",
-        "This release shows them only. Repairing, replaying and dismissing come in a later release.",
-    ),
-    "quarantine.empty": ("隔离区是空的。", "The quarantine is empty."),
-    "quarantine.payload": ("终端发来的内容", "As the terminal sent it"),
-    "quarantine.received": ("收到", "Received"),
-    "quarantine.record": ("记录", "Record"),
-    "quarantine.where": ("位置", "Where"),
-    "quarantine.what": ("说明", "What"),
-    "quarantine.made_at": ("操作时间", "Made"),
     # Problem pages.
     "problems.title": ("问题代码", "Problem codes"),
     "problems.lead": (

@@ -113,9 +113,11 @@ def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
 def named_by(row: Any) -> set[str]:
     """The operations that a stored one names: its base, and what it comes after."""
     raw = json.loads(row.payload)
-    base = raw.get("base")
+    if not isinstance(raw, dict):
+        return set()
+    base, after = raw.get("base"), raw.get("after")
     named = {base["operation"]} if isinstance(base, dict) and _is_base(base) else set()
-    return named | set(raw.get("after") or ())
+    return named | (set(after or ()) if _is_after(after) else set())
 
 
 def _unreadable(raw: Any, officer: str) -> Problem | None:

@@ -50,6 +50,8 @@ def views(site: Site) -> dict[str, str]:
         "conflict": f"/console/conflicts/{site.conflict}",
         "delivery": "/console/delivery",
         "quarantine": "/console/quarantine",
+        "kept": f"/console/quarantine/{site.quarantined}",
+        "health": "/console/health",
         "problems": "/problems/",
         "problem": "/problems/own_case",
         "missing": "/console/nowhere",

@@ -41,11 +41,12 @@ CONTRAST = """() => {
   return faults;
 }"""
 
-# Links inside a sentence are as high as their line; everything else is a target of its own.
+# Links inside a sentence are as high as their line; a choice is hit by its whole label; all else is its own target.
 SMALL_TARGETS = """() => {
   const faults = [];
-  for (const one of document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")) {
-    if (!one.checkVisibility({ visibilityProperty: true }) || one.matches(".skip, input[type=radio]")) continue;
+  const targets = "a, button, input:not([type=hidden]), select, textarea, summary, .choice";
+  for (const one of document.querySelectorAll(targets)) {
+    if (!one.checkVisibility({ visibilityProperty: true }) || one.matches(".skip, .choice input")) continue;
     const sentence = one.closest("p:not(.crumb):not(.actions), .where");
     if (one.matches("a:not(.button)") && sentence) continue;
     const { width, height } = one.getBoundingClientRect();

@@ -28,6 +28,7 @@ class Site:
     photos: list[str]
     own_case: str
     conflict: str
+    quarantined: str
 
 
 @contextmanager
@@ -73,11 +74,14 @@ def tell(world: World, url: str) -> Site:
     conflict = world.conflict(conflicting)
     world.conflict(world.case(address="演示数据：滨河路 7 号"), "party",
                    {"name": "演示当事人甲"}, {"name": "演示当事人乙"})
-    world.quarantined()
+    quarantined = world.quarantined()
+    world.parked(behind=quarantined)
+    world.reported("officer1", hours=40, pending=12, oldest_pending_at="2026-11-20T01:00:00+00:00")
+    world.reported("officer2", hours=1, clock_offset_ms=-372_000, pending=0, storage_free_bytes=64_200_000_000)
     own, _ = world.closed_case(photos=1, address="演示数据：学府路 3 号")
     world.append(own, "timeline", shenhe, step="educate")
     case, photos = reviewed_case(world)
-    return Site(url, world, case, photos, own, conflict)
+    return Site(url, world, case, photos, own, conflict, quarantined)
 
 
 def reviewed_case(world: World) -> tuple[str, list[str]]:

@@ -23,6 +23,8 @@ def paths(site: Site) -> list[str]:
         f"/console/conflicts/{site.conflict}",
         "/console/delivery",
         "/console/quarantine",
+        f"/console/quarantine/{site.quarantined}",
+        "/console/health",
         "/problems/",
         "/problems/own_case",
         "/console/nowhere",
@@ -144,6 +146,8 @@ def test_every_page_fits_and_can_be_read(
     for path in paths(site):
         page.goto(path)
         faults[path] = look(page)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        faults[f"{path} opened"] = look(page)
     assert {path: found for path, found in faults.items() if found} == {}
     page.context.close()
 
@@ -162,3 +166,39 @@ def test_the_language_is_chosen_by_a_link(page: Page) -> None:
     assert page.url.endswith("/console/delivery?state=held")
     page.goto("/console/")
     expect(page.locator("h1")).to_contain_text("Cases")
+
+
+def test_a_quarantined_operation_is_corrected_without_script(browser: Browser, site: Site, watched: Watched) -> None:
+    """The reader opens it, types the amount in yuan, says why, and reads what became of it."""
+    broken = site.world.quarantined()
+    page = watched.watch(new_page(browser, site.url, script=False))
+    sign_in(page, "shenhe")
+    page.goto("/console/quarantine")
+    page.locator(f"a.button[href='/console/quarantine/{broken}']").click()
+    page.get_by_label("金额").fill("200")
+    page.locator("#reason").fill("演示数据：与执法人员核对过")
+    page.get_by_role("button", name="再试一次").click()
+    expect(page.locator("#said")).to_contain_text("已执行")
+    expect(page.locator("main")).to_contain_text("¥200.00")
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
+def test_a_terminal_is_revoked_only_with_a_confirmation(
+    browser: Browser, site: Site, watched: Watched, size: tuple[int, int]
+) -> None:
+    """Without the tick the browser keeps the form; with it the terminal is marked as revoked."""
+    site.world.reported("officer2", hours=1, pending=0)
+    page = watched.watch(new_page(browser, site.url, size))
+    sign_in(page, "admin")
+    page.goto("/console/health")
+    card = page.locator(".rows .card", has=page.locator("form[action$=revocation]")).last
+    number = card.locator("h2 .no").inner_text()
+    card.locator("summary").click()
+    assert look(page) == []
+    card.get_by_role("button", name="吊销终端").click()
+    expect(page).to_have_url(f"{site.url}/console/health")
+    card.get_by_label(f"我确认吊销终端 {number}").check()
+    card.get_by_role("button", name="吊销终端").click()
+    expect(page.locator("#said")).to_contain_text("终端已吊销")
+    revoked = page.locator(".rows .card", has=page.get_by_text(number, exact=True))
+    expect(revoked.locator("h2")).to_contain_text("已吊销")

@@ -31,7 +31,7 @@ from media.tables import Blob
 from sync.engine.values import Author, Operation
 from sync.service.received import Received, own_operation
 from sync.service.workspace import Workspace
-from sync.store import outbox
+from sync.store import outbox, stores
 from sync.store.ids import new_id
 from sync.store.operations import canonical
 from sync.store.outbox import OutboxRow
@@ -234,3 +234,29 @@ class World:
         [result] = self.apply(broken)
         assert result["outcome"] == "quarantined", result
         return broken.id
+
+    def parked(self, behind: str) -> None:
+        """An edit of a case that has not come for more than a day, and one that comes after `behind`."""
+        lone = self.operation(self.officer, "patch", "case", new_id(), base=1, set={"description": DESCRIPTION})
+        case = self.case()
+        after = self.operation(self.other, "patch", "case", case, base=1, set={"description": DESCRIPTION})
+        long_ago = now() - timedelta(hours=30)
+
+        def work(session: Session) -> None:
+            home = services().home
+            Workspace(session, home, long_ago).apply([self._received(lone, None)])
+            Workspace(session, home, now()).apply([replace(self._received(after, None), after=(behind,))])
+
+        self.bureau.change(work)
+
+    def reported(self, username: str, *, hours: float, clock_offset_ms: int = 0, **health: Any) -> None:
+        """A terminal that somebody signed in on, as it told of itself at a push some hours ago."""
+        handheld = self.bureau.handheld()
+        handheld.sign_in(username)
+
+        def work(session: Session) -> None:
+            row = stores.load(session, new_id(), handheld.id, now() - timedelta(hours=hours))
+            stores.save(session, row | {"numbers": [[1, 4], [7, 9]], "health": health,
+                                        "clock_offset_ms": clock_offset_ms})
+
+        self.bureau.change(work)

@@ -150,18 +150,6 @@ def test_a_held_delivery_is_sent_again_once(world: World, supervisor: Console, b
     assert nowhere.status_code == 404
 
 
-def test_a_quarantined_operation_is_readable(world: World, supervisor: Console, bureau: Bureau) -> None:
-    """Its reason, its place and its whole payload; and plainly that mending comes later."""
-    world.quarantined()
-    shown = page(supervisor, "/console/quarantine")
-    for text in ("有字段填写不正确", "/set/priority_hint", "&#34;priority_hint&#34;: -5", "后续版本", "演示 officer1"):
-        assert text in shown, text
-    assert "must lie between them" in page(supervisor, "/console/quarantine", "en")
-    dispatcher = bureau.console("diaodu", "dispatcher")
-    assert dispatcher.client.get("/console/quarantine").status_code == 403
-    assert "/console/quarantine" not in page(dispatcher, "/console/")
-
-
 def test_empty_desks_say_so(world: World, supervisor: Console) -> None:
     """A page without anything to do is no blank page."""
     assert "没有符合条件的案件" in page(supervisor, "/console/")

@@ -23,7 +23,7 @@ NO_ENGLISH_OF_ITS_OWN = {"nav.other_language", "none"}
 
 def sources() -> str:
     paths = [*FOLDER.glob("*.py"), *(FOLDER / "templates").iterdir()]
-    return "\n".join(path.read_text() for path in paths if path.name != "words.py")
+    return "\n".join(path.read_text() for path in paths if path.name not in ("words.py", "desk_words.py"))
 
 
 def test_every_word_is_there_in_both_languages_with_the_same_gaps() -> None:
@@ -91,10 +91,27 @@ def test_a_place_of_any_shape_can_be_shown(position: dict[str, object]) -> None:
 
 def test_values_read_as_a_person_would_write_them() -> None:
     """Money in yuan, sizes in MB, times on the bureau's clock."""
-    assert show.yuan(123450) == "¥1,234.50"
+    assert [show.yuan(fen) for fen in (123450, -5)] == ["¥1,234.50", "−¥0.05"]
     assert [show.size(number) for number in (999, 88_471, 4_200_000)] == ["999 B", "88 KB", "4.2 MB"]
+    assert show.size(64_200_000_000) == "64.2 GB"
+    assert [show.offset(ms) for ms in (372_500, -372_500, 90_000_000)] == ["+0:06:12", "−0:06:12", "+25:00:00"]
     assert show.when("2026-11-22T02:00:00.000+00:00") == "2026-11-22 10:00"
     assert show.when("yesterday") == "yesterday"
     assert show.when(None) == "—"
     place = {"lng": 103.84851, "lat": 30.0756, "coord_sys": "gcj02", "accuracy_m": 8}
     assert show.place(place) == "103.84851, 30.07560 · GCJ-02 · ±8 m"
+
+
+@given(st.text(max_size=60), st.integers(1, 60))
+def test_any_text_becomes_legible(text: str, longest: int) -> None:
+    """A page can carry what is left, it is hardly longer than asked, and what needs nothing stays as it is."""
+    shown = show.legible(text + "\ud800\0", longest)
+    assert len(shown.encode()) <= 4 * (longest + 1)
+    assert "\0" not in shown
+    assert show.legible(shown, longest + 1) == shown
+
+
+def test_a_pointer_is_read_as_names() -> None:
+    """What holds the content is left out; what a pointer escapes is written plainly."""
+    found = [show.steps(pointer) for pointer in ("/set/party/name", "/item/id", "/set", "/base", "", "/set/a~1b~0")]
+    assert found == [["party", "name"], ["id"], ["set"], ["base"], [], ["a/b~"]]

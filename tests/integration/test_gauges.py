@@ -175,7 +175,7 @@ def test_open_operations_are_found_by_their_index(app: Flask) -> None:
         if session.get_bind().dialect.name == "postgresql":
             session.execute(sa.text("SET LOCAL enable_seqscan = off"))
         explain = "EXPLAIN" if session.get_bind().dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
-        query = f"{explain} SELECT outcome, count(*) FROM sync_operation WHERE {gauges._OPEN.text} GROUP BY outcome"
+        query = f"{explain} SELECT outcome, count(*) FROM sync_operation WHERE {gauges.OPEN.text} GROUP BY outcome"
         plan = str(session.execute(sa.text(query)).all())
         session.rollback()
     assert "ix_sync_operation_open" in plan
