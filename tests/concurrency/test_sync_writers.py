@@ -155,13 +155,13 @@ def _race(bureau: Bureau, pause: _Pause, *, blocks: bool) -> set[str]:
     return {early["record"], late["record"]} - puller.held.keys()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("founded_url", ["postgresql"], indirect=True)
 def test_a_number_is_not_seen_before_those_below_it(bureau: Bureau) -> None:
     """A writer that has its number and has not committed holds back every later one."""
     assert _race(bureau, _Pause(sequence.take), blocks=True) == set()
 
 
-@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("founded_url", ["postgresql"], indirect=True)
 def test_the_race_finds_a_sequence_that_is_taken_early(bureau: Bureau) -> None:
     """The same race with a plain sequence loses a row: the test before it can fail."""
     assert len(_race(bureau, _Pause(_take_early), blocks=False)) == 1
