@@ -6,19 +6,22 @@ The payload is never changed: a correction stands beside it, with its author and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sync.engine.values import Decision, Outcome
+from sync.engine.values import Decision, Outcome, Problem
 from sync.service.decode import named_by, revive
 from sync.service.home import Home
 from sync.service.received import Past
 from sync.service.workspace import Workspace
 from sync.store import operations as inbox
 from sync.store import waiting
+
+_REFUSED = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
 
 
 class NotQuarantined(Exception):
@@ -43,8 +46,14 @@ def replay(session: Session, home: Home, operation: str, repair: Repair, now: da
     """
     row = _quarantined(session, operation)
     received = revive(row, _noted(repair, now))
-    space = Workspace(session, home, now, past=_past(session, row))
-    [result] = space.apply([received])
+    past = _past(session, row)
+    try:
+        with session.begin_nested():
+            [result] = Workspace(session, home, now, past=past).apply([received])
+    except (sa.exc.IntegrityError, sa.exc.DataError):
+        # What the database refuses stays where it was, with the reason.
+        refused = replace(received, problem=Problem("invalid_field", (_REFUSED,)))
+        [result] = Workspace(session, home, now, past=past).apply([refused])
     return result
 
 

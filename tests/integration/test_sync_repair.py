@@ -97,3 +97,16 @@ def test_a_reused_id_never_touches_its_first_bearer(bureau: Bureau) -> None:
     assert own.body(second["record"])["description"] == "second"
     [again] = own.send(first)
     assert (again["outcome"], again["version"], again["duplicate"]) == ("applied", 1, True)
+
+
+def test_what_the_database_refuses_stays_quarantined(bureau: Bureau) -> None:
+    """A correction that breaks a constraint gives a reason, not a failure, and the operation waits on."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    bad = own.create("task", title="演示", for_unit=7)
+    [refused] = own.send(bad)
+    assert refused["outcome"] == "quarantined"
+    task = chief.create("task", title="演示", for_unit=7)
+    chief.send(task)
+    answer = ask(chief, task["id"], "replay", set={"for_unit": "nowhere"})
+    assert (answer.status_code, answer.json["outcome"]) == (200, "quarantined")
+    assert answer.json["problem"]["errors"][0]["code"] == "constraint"
