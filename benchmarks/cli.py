@@ -39,7 +39,8 @@ def main(argv: list[str] | None = None) -> int:
         running(Path(folder), options.database_url, TERMINALS) as site,
     ):
         figures = measure(site, options.rounds)
-    results = {"machine": _machine(options.database_url), "rounds": options.rounds, "figures": figures}
+        apart = bool(site.load_cores)
+    results = {"machine": _machine(options.database_url, apart=apart), "rounds": options.rounds, "figures": figures}
     _print(results)
     options.output.mkdir(parents=True, exist_ok=True)
     name = f"{datetime.now(UTC):%Y-%m-%d}-{results['machine']['database']}.json"
@@ -73,7 +74,7 @@ def measure(site: Site, rounds: int) -> dict[str, Any]:
 
 def _push(site: Site) -> tuple[float, float, int]:
     jobs = [(client, load.batches(PUSHES_EACH)) for client in site.clients]
-    samples = load.together(load.push_all, jobs)
+    samples = load.together(load.push_all, jobs, site.load_cores)
     seconds = sorted(second for sample in samples for second in sample.seconds)
     operations = TERMINALS * PUSHES_EACH * load.OPERATIONS
     p95 = seconds[int(len(seconds) * 0.95) - 1]
@@ -95,7 +96,7 @@ def _upload(site: Site) -> tuple[float, int]:
     jobs = [
         (client, [secrets.token_bytes(PHOTO_BYTES) for _ in range(each)]) for client in site.clients[:PHOTO_LANES]
     ]
-    samples = load.together(load.upload_all, jobs)
+    samples = load.together(load.upload_all, jobs, site.load_cores)
     megabytes = PHOTO_LANES * each * PHOTO_BYTES / 1e6
     return round(megabytes / _span(samples), 1), sum(sample.failures for sample in samples)
 
@@ -111,11 +112,11 @@ def _disk() -> str | None:
     return str(folder)
 
 
-def _machine(database_url: str | None) -> dict[str, Any]:
+def _machine(database_url: str | None, *, apart: bool) -> dict[str, Any]:
     return {
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "cores": os.cpu_count(),
-        "load_pinned_apart": False,
+        "load_pinned_apart": apart,
         "processor": _processor(),
         "kernel": platform.release(),
         "python": platform.python_version(),

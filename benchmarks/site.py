@@ -31,6 +31,7 @@ class Site:
     installation: Installation
     supervisor: Supervisor
     clients: tuple[Client, ...]
+    load_cores: frozenset[int]
 
     def resident_mib(self) -> dict[str, float]:
         """Resident memory of each program with all its processes, in MiB."""
@@ -46,7 +47,13 @@ class Site:
 
 @contextmanager
 def running(data: Path, database_url: str | None, terminals_wanted: int) -> Iterator[Site]:
-    """Start an installation with its terminals signed in; stop it at the end."""
+    """Start an installation with its terminals signed in; stop it at the end.
+
+    With four cores or more the server gets the first half and the load the other; with fewer they share.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    apart = frozenset(cores[len(cores) // 2 :]) if len(cores) >= 4 else frozenset()
+    os.sched_setaffinity(0, set(cores) - apart)
     installation = Installation(data=data, port=free_port(), database_url=database_url)
     with ExitStack() as stack:
         lock = stack.enter_context(installation.locked())
@@ -59,7 +66,7 @@ def running(data: Path, database_url: str | None, terminals_wanted: int) -> Iter
             _client(data / f"terminal-{index}", installation.port, code, f"bench{index}")
             for index, code in enumerate(codes)
         )
-        yield Site(installation, supervisor, clients)
+        yield Site(installation, supervisor, clients, apart)
 
 
 def _people(installation: Installation, count: int) -> list[str]:
