@@ -169,17 +169,17 @@ def test_the_language_is_chosen_by_a_link(page: Page) -> None:
 
 
 def test_a_quarantined_operation_is_corrected_without_script(browser: Browser, site: Site, watched: Watched) -> None:
-    """The reader opens it, types the amount in yuan, says why, and reads what became of it."""
+    """The reader opens it, corrects the value, says why, and reads what became of it."""
     broken = site.world.quarantined()
     page = watched.watch(new_page(browser, site.url, script=False))
     sign_in(page, "shenhe")
     page.goto("/console/quarantine")
     page.locator(f"a.button[href='/console/quarantine/{broken}']").click()
-    page.get_by_label("金额").fill("200")
+    page.get_by_label("优先级").fill("5")
     page.locator("#reason").fill("演示数据：与执法人员核对过")
     page.get_by_role("button", name="再试一次").click()
     expect(page.locator("#said")).to_contain_text("已执行")
-    expect(page.locator("main")).to_contain_text("¥200.00")
+    expect(page.locator("main")).to_contain_text("优先级")
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=["narrow", "wide"])
