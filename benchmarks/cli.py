@@ -64,9 +64,14 @@ def measure(site: Site, rounds: int) -> dict[str, Any]:
     figures["idle_pull_ms"] = [round(statistics.median(seconds) * 1000, 2) for seconds, _ in idle]
     figures["idle_pull_bytes"] = idle[-1][1]
     before = site.peak_mib("web")
+    # The worker makes copies of what was uploaded, on the same cores: measured with it held, and beside it.
+    site.hold("worker")
     uploads = [_upload(site) for _ in range(rounds)]
+    site.let_go("worker")
+    beside = [_upload(site) for _ in range(rounds)]
     figures["upload_mb_per_s"] = [one[0] for one in uploads]
-    figures["failures"] += sum(one[1] for one in uploads)
+    figures["upload_mb_per_s_beside_worker"] = [one[0] for one in beside]
+    figures["failures"] += sum(one[1] for one in uploads + beside)
     figures["upload_peak_growth_mib_each"] = round((site.peak_mib("web") - before) / PHOTO_LANES, 2)
     figures["resident_mib"] = site.resident_mib()
     return figures

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,14 @@ class Site:
     supervisor: Supervisor
     clients: tuple[Client, ...]
     load_cores: frozenset[int]
+
+    def hold(self, name: str) -> None:
+        """Stop a program where it stands."""
+        self.supervisor.kill(name, signal.SIGSTOP)
+
+    def let_go(self, name: str) -> None:
+        """Let a held program go on."""
+        self.supervisor.kill(name, signal.SIGCONT)
 
     def resident_mib(self) -> dict[str, float]:
         """Resident memory of each program with all its processes, in MiB."""
