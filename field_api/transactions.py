@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from field_api.problems import Problem
-from sync.store.database import begin_read, begin_write
+from sync.store.database import begin_read, begin_write, writers_turn
 
 T = TypeVar("T")
 MAX_TRIES = 5
@@ -59,15 +60,21 @@ def _run(
 ) -> T:
     for attempt in range(MAX_TRIES):
         try:
-            begin(session)
-            return _finish(session, work, commits=commits)
+            with writers_turn(session) if commits else nullcontext():
+                return _once(session, begin, work, commits=commits)
         except sa.exc.DBAPIError as error:
             if not is_transient(error) or attempt + 1 == MAX_TRIES:
                 raise
-        finally:
-            session.info.pop(_AFTER_COMMIT, None)
-            session.rollback()
     raise Problem("unavailable")
+
+
+def _once(session: Session, begin: Callable[[Session], None], work: Callable[[], T], *, commits: bool) -> T:
+    try:
+        begin(session)
+        return _finish(session, work, commits=commits)
+    finally:
+        session.info.pop(_AFTER_COMMIT, None)
+        session.rollback()
 
 
 def _finish(session: Session, work: Callable[[], T], *, commits: bool) -> T:

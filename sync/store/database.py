@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, flock
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -50,6 +54,23 @@ def begin_write(session: Session) -> None:
     time-out; so a writer says so before its first statement.
     """
     session.connection(execution_options={_WRITES: True})
+
+
+@contextmanager
+def writers_turn(session: Session) -> Iterator[None]:
+    """Queue for the one writer that SQLite allows; on PostgreSQL there is nothing to queue for.
+
+    SQLite itself lets waiting writers poll with ever longer sleeps, so that the lock stands free while all
+    sleep, and the last to come may go first. The kernel's lock wakes the next at once, also across processes,
+    and falls open when its holder is killed. Who does not queue is still kept out by SQLite.
+    """
+    database = session.get_bind().engine.url.database
+    if session.get_bind().dialect.name != "sqlite" or not database or database == ":memory:":
+        yield
+        return
+    with Path(f"{database}-writers").open("ab") as file:
+        flock(file, LOCK_EX)
+        yield
 
 
 def begin_read(session: Session) -> None:
