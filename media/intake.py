@@ -5,6 +5,7 @@ Nothing here may run inside a database transaction: a line can be slow for an ho
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import time
@@ -194,10 +195,8 @@ class Intake:
 
     def _offset(self, upload: str, sha256: str, size: int | None) -> int:
         """Give what is on disk; a part that is gone was judged already, or else it is lost."""
-        try:
+        with contextlib.suppress(FileNotFoundError):
             return self._part(upload).size()
-        except FileNotFoundError:
-            pass
         if size is not None and (
             (self._aside / upload).is_file()
             or (self._blobs.exists(sha256) and self._blobs.size(sha256) == size)

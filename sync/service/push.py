@@ -164,7 +164,7 @@ def _take(
     based = {one.base_operation for one in received if one.base_operation}
     based |= {earlier for one in received for earlier in one.after}
     rows = inbox.known(session, {one.operation.id for one in received} | based)
-    past = {row.id: Past(row.store, row.outcome, row.seen, row.version) for row in rows.values()}
+    past = {row.id: Past(row.record, row.store, row.outcome, row.seen, row.version) for row in rows.values()}
     fresh: dict[str, Received] = {}
     for one in received:
         row = rows.get(one.operation.id)

@@ -54,6 +54,7 @@ class Received:
 class Past:
     """What an operation that another is based on came to."""
 
+    record: str
     store: str
     outcome: str
     seen: int

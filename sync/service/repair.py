@@ -86,4 +86,4 @@ def _noted(repair: Repair, now: datetime) -> dict[str, Any]:
 
 def _past(session: Session, row: Any) -> dict[str, Past]:
     known = inbox.known(session, named_by(row)).values()
-    return {one.id: Past(one.store, one.outcome, one.seen, one.version) for one in known}
+    return {one.id: Past(one.record, one.store, one.outcome, one.seen, one.version) for one in known}

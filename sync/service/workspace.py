@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sync.engine.hlc import Hlc
 from sync.engine.kinds import UUID
 from sync.engine.merge import merge, refuse
-from sync.engine.values import FINAL, Decision, Operation, Outcome, Record
+from sync.engine.values import FINAL, Decision, Operation, Outcome, Problem, Record
 from sync.service.decode import named_by, revive
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, own_operation
@@ -29,6 +29,11 @@ from sync.store.records import Held
 
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
 MAX_ROUNDS = 1_000
+
+_OF_ANOTHER_RECORD = Problem(
+    "invalid_field",
+    ({"pointer": "/base", "code": "of_another_record", "message": "依据的操作属于另一条记录 · of another record"},),
+)
 
 
 class Workspace:
@@ -89,7 +94,7 @@ class Workspace:
         """Load what came of the operations that these name."""
         named = {name for row in rows for name in named_by(row)} - self.past.keys()
         for row in inbox.known(self.session, named).values():
-            self.past[row.id] = Past(row.store, row.outcome, row.seen, row.version)
+            self.past[row.id] = Past(row.record, row.store, row.outcome, row.seen, row.version)
 
     def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
         """Write down that a person closed an operation, and let go what waited for it."""
@@ -159,7 +164,7 @@ class Workspace:
             self._came.add(operation.id)
         version = decision.record.version if decision.record else None
         seen = (version or 0) if operation.action == "create" else operation.base
-        self.past[operation.id] = Past(operation.author.store, decision.outcome, seen, version)
+        self.past[operation.id] = Past(operation.record, operation.author.store, decision.outcome, seen, version)
 
     def _resolved(self, received: Received, record: Record | None) -> tuple[Received, tuple[str, ...]]:
         """Resolve the base, and name what the operation must wait for.
@@ -174,6 +179,8 @@ class Workspace:
         needs = [one for one in named if one not in self.past or self.past[one].outcome not in FINAL]
         if received.base_operation is not None and received.base_operation not in needs:
             past = self.past[received.base_operation]
+            if past.record != operation.record:
+                return replace(received, problem=_OF_ANOTHER_RECORD), ()
             same = past.store == operation.author.store
             operation = replace(operation, base=past.seen if same else past.version or 0)
         if record is None and operation.action != "create":

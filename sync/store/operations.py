@@ -68,6 +68,7 @@ def known(session: Session, ids: Iterable[str]) -> dict[str, Any]:
         return {}
     query = sa.select(
         OperationRow.id,
+        OperationRow.record,
         OperationRow.store,
         OperationRow.payload_sha256,
         OperationRow.outcome,

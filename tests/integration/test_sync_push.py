@@ -239,3 +239,13 @@ def test_a_push_of_fifty_takes_as_many_statements_as_one_of_two(bureau: Bureau, 
     few, many = batch(2), batch(50)
     own.done(own.create("case"))
     assert _statements(app, lambda: own.done(*many)) == _statements(app, lambda: own.done(*few))
+
+
+def test_a_base_of_another_record_is_no_base(bureau: Bureau) -> None:
+    """An edit that rests on an operation of another record is quarantined; nothing was seen by it."""
+    own = terminal(bureau, "zhang")
+    one, other = own.create("case"), own.create("case")
+    own.done(one, other)
+    [refused] = own.send(own.patch("case", other["record"], {"operation": one["id"]}, description="x"))
+    assert refused["outcome"] == "quarantined"
+    assert refused["problem"]["errors"][0]["pointer"] == "/base"

@@ -1,5 +1,6 @@
 """The terminal may be killed between any two statements, and on both sides of any request."""
 
+import contextlib
 import functools
 import sqlite3
 import tempfile
@@ -159,11 +160,8 @@ def test_an_edit_killed_before_its_commit_leaves_no_number(tmp_path: Path) -> No
     for statement in range(40):
         terminal = bench.reopen(connect=_mortal(countdown))
         countdown.left = statement
-        try:
+        with contextlib.suppress(Killed):
             terminal.create("case", {"description": str(statement)})
-        except Killed:
-            pass
-        else:
             kept += 1
         countdown.left = None
         numbers = [queued.number for queued in bench.reopen().queue()]
