@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from fcntl import LOCK_EX, flock
+from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -15,6 +16,8 @@ from sqlalchemy.orm import Session
 # Writers queue inside SQLite by polling, which is not fair: under eight writers single waits of 0.8 s were
 # measured, so the limit stands well above them.
 BUSY_TIMEOUT_MS = 20_000
+TURN_WAIT_S = 20.0
+TURN_POLL_S = 0.001
 _WRITES = "fieldpost_writes"
 
 
@@ -56,20 +59,32 @@ def begin_write(session: Session) -> None:
     session.connection(execution_options={_WRITES: True})
 
 
+def _wait_for(file: IO[bytes], wait_s: float) -> None:
+    until = time.monotonic() + wait_s
+    while time.monotonic() < until:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except BlockingIOError:
+            time.sleep(TURN_POLL_S)
+        else:
+            return
+
+
 @contextmanager
-def writers_turn(session: Session) -> Iterator[None]:
+def writers_turn(session: Session, wait_s: float = TURN_WAIT_S) -> Iterator[None]:
     """Queue for the one writer that SQLite allows; on PostgreSQL there is nothing to queue for.
 
-    SQLite itself lets waiting writers poll with ever longer sleeps, so that the lock stands free while all
-    sleep, and the last to come may go first. The kernel's lock wakes the next at once, also across processes,
-    and falls open when its holder is killed. Who does not queue is still kept out by SQLite.
+    SQLite itself lets waiting writers poll with ever longer sleeps, up to 0.1 s, so that the lock stands free
+    while all sleep. Here they look every `TURN_POLL_S`, also across processes; the kernel opens the lock when
+    its holder is killed. A holder that hangs bounds nobody's wait: after `wait_s` the turn is not waited for,
+    and SQLite, which keeps out whoever does not queue, decides within its own time-out.
     """
     database = session.get_bind().engine.url.database
     if session.get_bind().dialect.name != "sqlite" or not database or database == ":memory:":
         yield
         return
     with Path(f"{database}-writers").open("ab") as file:
-        flock(file, LOCK_EX)
+        _wait_for(file, wait_s)
         yield
 
 

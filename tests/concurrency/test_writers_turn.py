@@ -51,6 +51,25 @@ def test_a_killed_writer_lets_the_next_in(tmp_path: Path) -> None:
     holder.communicate()
 
 
+def test_a_writer_that_hangs_bounds_nobody(tmp_path: Path) -> None:
+    """A turn is waited for only so long; then SQLite's own lock decides, and an idle database lets one in."""
+    path = tmp_path / "turn.sqlite3"
+    command = [sys.executable, "-c", HOLD, f"sqlite:///{path}"]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == b"held\n"
+    holder.send_signal(signal.SIGSTOP)
+    try:
+        own = session_of(path)
+        with writers_turn(own, wait_s=0.2):
+            begin_write(own)
+            own.execute(sa.text("CREATE TABLE written (value INTEGER)"))
+            own.commit()
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
 def test_every_writer_gets_his_turn(tmp_path: Path) -> None:
     """Threads that each count up in turns lose no count, and none of them sees the database locked."""
     path = tmp_path / "turn.sqlite3"
