@@ -17,6 +17,7 @@ MAX_HEAD = 64 * 1024
 CONNECT_TIMEOUT_S = 5.0
 DRAIN_TIMEOUT_S = 5.0
 TO_SERVER, TO_TERMINAL = "to_server", "to_terminal"
+Loss = tuple[str, threading.Event]  # the beginning of a path; set once its answer was lost
 
 
 class Line:
@@ -34,7 +35,7 @@ class Line:
         self._latency_s = 0.0
         self._left: dict[str, int | None] = {TO_SERVER: None, TO_TERMINAL: None}
         self._was_cut = threading.Event()
-        self._losses: list[tuple[str, threading.Event]] = []
+        self._losses: list[Loss] = []
         self._acceptor = threading.Thread(target=self._accept, name="line", daemon=True)
         self._acceptor.start()
 
@@ -81,12 +82,17 @@ class Line:
     def lose_next_answer(self, path_prefix: str) -> threading.Event:
         """Lose the answer of the next request whose path begins so; the event is set once it is lost.
 
-        The server gets the whole request and gives its answer; the terminal gets a reset.
+        The server gets the whole request and gives its answer; the terminal gets a reset. A server that dies
+        before it answers has given nothing to lose: then the next such request's answer is meant.
         """
         lost = threading.Event()
-        with self._lock:
-            self._losses.append((path_prefix, lost))
+        self.expect_loss((path_prefix, lost))
         return lost
+
+    def expect_loss(self, loss: Loss) -> None:
+        """Lose the answer of the next request that this loss is meant for."""
+        with self._lock:
+            self._losses.append(loss)
 
     def close(self) -> None:
         """End for good: the port, every connection, every thread."""
@@ -131,13 +137,13 @@ class Line:
             self._was_cut.set()
             return left, True
 
-    def take_loss(self, path: str) -> threading.Event | None:
-        """Give the event of the loss that is meant for this path, once."""
+    def take_loss(self, path: str) -> Loss | None:
+        """Give the loss that is meant for this path, once."""
         with self._lock:
-            for index, (prefix, lost) in enumerate(self._losses):
-                if path.startswith(prefix):
-                    del self._losses[index]
-                    return lost
+            for loss in self._losses:
+                if path.startswith(loss[0]):
+                    self._losses.remove(loss)
+                    return loss
         return None
 
     def forget(self, connection: "_Connection") -> None:
@@ -187,7 +193,7 @@ class _Connection:
         self._terminal = terminal
         self._server = server
         self._requests = RequestFollower()
-        self._loss: threading.Event | None = None
+        self._loss: Loss | None = None
         self._is_broken = False
         self._sending_to: set[socket.socket] = set()
         self._running = 2
@@ -207,6 +213,7 @@ class _Connection:
 
     def reset(self) -> None:
         """Break both ends: the pumps wake, and the last one's close is the reset."""
+        self._give_back_loss()
         with self._lock:
             self._is_broken = True
             for end in (self._terminal, self._server):
@@ -223,6 +230,8 @@ class _Connection:
                 if self._is_broken or not forward(chunk):
                     return
             if not self._is_broken:
+                if source is self._server:
+                    self._give_back_loss()
                 target.shutdown(socket.SHUT_WR)  # the end of one direction is passed on as such
         except OSError:
             self.reset()
@@ -242,7 +251,7 @@ class _Connection:
             return True
         is_interim = chunk.startswith(b"HTTP/1.1 1")  # 100 Continue is no answer yet
         if self._loss is not None and not is_interim:
-            self._lose(self._loss)
+            self._lose(self._loss[1])
             return False
         self._line.delay()
         return self._pass_on(TO_TERMINAL, chunk, self._terminal, self._server)
@@ -274,8 +283,15 @@ class _Connection:
         except OSError:
             return  # the server was quicker, or keeps on talking; its answer is lost all the same
         finally:
-            self.reset()
             lost.set()
+            self.reset()
+
+    def _give_back_loss(self) -> None:
+        """Mean the next such request, before the terminal can send it: this one's server died without a word."""
+        with self._lock:
+            loss, self._loss = self._loss, None
+        if loss is not None and not loss[1].is_set():
+            self._line.expect_loss(loss)
 
     def _end(self) -> None:
         with self._lock:

@@ -177,6 +177,26 @@ def test_lost_answer_is_of_the_matching_request_only(
     assert client.post("/api/v1/sync/push", content=body).content == body
 
 
+def test_an_answer_that_was_never_given_is_not_the_lost_one() -> None:
+    """A server that dies before it answers uses up no loss: the next request's answer is the one that is lost."""
+    with socket.create_server(("127.0.0.1", 0)) as dying, Line(dying.getsockname()[1]) as line:
+        lost = line.lose_next_answer("/push")
+        for is_answered in (False, True):
+            with socket.create_connection(("127.0.0.1", line.port)) as terminal:
+                terminal.settimeout(PATIENCE_S)
+                terminal.sendall(b"GET /push HTTP/1.1\r\n\r\n")
+                accepted, _ = dying.accept()
+                with accepted:
+                    assert accepted.recv(100)
+                    if is_answered:
+                        accepted.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+                try:
+                    assert terminal.recv(100) == b""
+                except ConnectionResetError:
+                    assert is_answered
+            assert lost.is_set() == is_answered
+
+
 def test_latency_delays_and_does_not_damage(client: httpx.Client, line: Line) -> None:
     """A slow line gives the same answer, but not to those who wait less than it takes."""
     line.latency(60)
