@@ -111,7 +111,7 @@ _K = [
           "A field that is written once was changed",
           "原值保留；请审核人员查明。", "The first value stands; a supervisor looks into it."),
     _kind("group_incomplete", 409, "fix", "同组操作不齐", "The group of operations is not complete",
-          "等其余操作到达。", "It waits for the others."),
+          "组内另一操作未能执行，处理该操作后全组一并执行。", "Another of the group could not be applied; once it can, all are."),
     _kind("cycle", 422, "fix", "操作互相等待", "The operations wait for each other",
           "请审核人员处理。", "A supervisor must settle it."),
     _kind("text_not_storable", 422, "fix", "文字里有无法保存的字符",

@@ -18,6 +18,7 @@ from field_api.casework.numbering import case_numbers
 from sync.engine.values import Operation, Record
 from sync.service.home import Change
 from sync.store import outbox
+from sync.store.tables import RecordRow
 
 # What a centre is told about a case; a change of it makes a new version to review and deliver.
 LISTS = ("timeline", "documents")
@@ -33,7 +34,8 @@ CONTENT = (
     "legal_basis",
     *LISTS,
 )
-_SENT = ("waiting", "delivering", "delivered", "held")
+_ON_ITS_WAY = ("waiting", "delivering", "held")
+_SENT = (*_ON_ITS_WAY, "delivered")
 
 
 def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
@@ -60,7 +62,7 @@ def _cases_values(
     unnumbered = [
         change.after.id
         for change in changes
-        if change.after.body["status"] != "draft" and change.after.body["case_no"] is None
+        if change.after.body["status"] != "draft" and change.after.body["case_no"] is None and change.after.void is None
     ]
     for case, number in zip(unnumbered, case_numbers(session, region, now, len(unnumbered)), strict=True):
         values[case]["case_no"] = number
@@ -78,20 +80,28 @@ def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str
     lost = {
         change.after.body["case"]
         for change in changes
-        if change.before is not None and change.before.body["review"] == "passed" != change.after.body["review"]
+        if change.before is not None and _passes(change.before) and not _passes(change.after)
     }
     if not gained | lost:
         return []
+    # A voided case is not judged again; nor does an operation of the server's wake it.
+    voided = sa.select(RecordRow.id).where(RecordRow.id.in_(gained | lost), RecordRow.void.is_not(None))
     judged = sa.or_(
         sa.and_(Case.id.in_(gained | lost), Case.review == "passed"),
         sa.and_(Case.id.in_(gained), Case.review == "returned"),
     )
-    return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged))]
+    return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged, Case.id.not_in(voided)))]
+
+
+def _passes(piece: Record) -> bool:
+    return piece.void is None and bool(piece.body["review"] == "passed")
 
 
 def _case_values(session: Session, change: Change) -> dict[str, Any]:
     body, before = change.after.body, change.before
     values: dict[str, Any] = {}
+    if change.after.void is not None:
+        return _withdraw(session, change) if before is not None and before.void is None else values
     if body["status"] == "closed" and body["review"] == "none":
         values["review"] = "under_review"
     if before is None or not _content_changed(before, change.after):
@@ -116,6 +126,12 @@ def _by_officer(before: Record, after: Record) -> bool:
     return any(not stamp.supervisor and stamp.store != server.SERVER.store for stamp in stamps) or any(
         one["by"] != server.SERVER_ID for one in added
     )
+
+
+def _withdraw(session: Session, change: Change) -> dict[str, Any]:
+    """A voided case does not go to the centre; what is there already stays. Writes: outbox."""
+    outbox.cancel(session, change.after.id)
+    return {"delivery": "none"} if change.after.body["delivery"] in _ON_ITS_WAY else {}
 
 
 def _reopen(session: Session, case: str, standing: str | None = None) -> dict[str, Any]:

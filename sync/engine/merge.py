@@ -10,8 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync.engine.checks import check_create, check_item, check_set, permitted
+from sync.engine.checks import check_create, check_item, check_set, is_locked, permitted
 from sync.engine.values import (
+    ALONE,
+    SERVER_STORE,
+    Around,
     Conflict,
     Decision,
     Field,
@@ -23,7 +26,9 @@ from sync.engine.values import (
     RecordType,
     Stamp,
     Transition,
+    stamp_of,
 )
+from sync.engine.voids import MARK, discard, give_way, void
 
 APPLIED, UNCHANGED, KEPT, PROPOSED, IGNORED = "applied", "unchanged", "kept_server", "proposed", "ignored"
 
@@ -41,7 +46,11 @@ class WriteOnceChanged(Exception):
 
 
 def merge(
-    record_type: RecordType, record: Record | None, operation: Operation, given: Mapping[str, Any] | None = None
+    record_type: RecordType,
+    record: Record | None,
+    operation: Operation,
+    given: Mapping[str, Any] | None = None,
+    around: Around = ALONE,
 ) -> Decision:
     """Judge one operation on the record as it stands (None: there is none yet).
 
@@ -51,8 +60,12 @@ def merge(
         return _create(record_type, record, operation, given or {})
     if record is None:
         return refuse(None, "unknown_record")
-    if record.void is not None:
-        return Decision(Outcome.PROPOSED, record, dict.fromkeys(operation.set, PROPOSED))
+    if operation.action == "void":
+        return void(record_type, record, operation, around)
+    if operation.action == "discard":
+        return discard(record_type, record, operation, around)
+    if record.void is not None and not operation.author.server:
+        return give_way(record, operation)
     if operation.action == "append":
         return _append(record_type, record, operation)
     if operation.action == "transition":
@@ -120,7 +133,7 @@ def _create(
     body: dict[str, Any] = dict.fromkeys(record_type.fields) | {name: [] for name in record_type.lists}
     body |= {**record_type.initial, **given}
     # What the server gives counts as written: else its author could be set, or changed by anybody later.
-    gave = Stamp(0, "server", "", False, operation.author.officer, operation.at, operation.id)
+    gave = Stamp(0, SERVER_STORE, "", False, operation.author.officer, operation.at, operation.id)
     empty = Record(operation.record, operation.type, 0, body, dict.fromkeys(given, gave))
     return _patch(record_type, empty, operation)
 
@@ -149,14 +162,6 @@ def _judge_all(record_type: RecordType, record: Record, operation: Operation) ->
         )
         for name, value in operation.set.items()
     }
-
-
-def is_locked(record_type: RecordType, body: Mapping[str, Any]) -> bool:
-    """Say whether review has begun."""
-    if record_type.lock is None:
-        return False
-    name, open_value = record_type.lock
-    return body.get(name) not in (None, open_value)
 
 
 def _transition(record_type: RecordType, record: Record, operation: Operation) -> Decision:
@@ -195,14 +200,21 @@ def _append(record_type: RecordType, record: Record, operation: Operation) -> De
     standing = record.body.get(name) or []
     for known in standing:
         if known["id"] == element["id"]:
-            given = {key: value for key, value in known.items() if key not in ("by", "hlc")}
+            given = {key: value for key, value in known.items() if key not in ("by", "hlc", MARK)}
             if given == dict(operation.item):
                 return Decision(Outcome.UNCHANGED, record)
             return refuse(record, "write_once_changed", (_at("/item", "write_once_changed"),))
     elements = sorted([*standing, element], key=lambda one: (one["hlc"], one["id"]))
     return Decision(
         Outcome.APPLIED,
-        Record(record.id, record.type, record.version + 1, {**record.body, name: elements}, record.stamps),
+        Record(
+            record.id,
+            record.type,
+            record.version + 1,
+            {**record.body, name: elements},
+            record.stamps,
+            record.void,
+        ),
         changed={f"{name}/{element['id']}": (None, element)},
     )
 
@@ -241,17 +253,15 @@ def _outcome(words: set[str], stepped: bool) -> Outcome:
 
 
 def _advance(record: Record, operation: Operation, effective: Mapping[str, Any]) -> Record:
-    author = operation.author
     version = record.version + 1
-    stamp = Stamp(
-        version, author.store, operation.hlc, author.supervisor, author.officer, operation.at, operation.id
-    )
+    stamp = stamp_of(operation, version)
     return Record(
         record.id,
         record.type,
         version,
         {**record.body, **effective},
         {**record.stamps, **dict.fromkeys(effective, stamp)},
+        record.void,
     )
 
 

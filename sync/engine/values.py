@@ -36,6 +36,8 @@ class Outcome(StrEnum):
     RETRY = "retry"
 
 
+# The store that the server's own operations come from.
+SERVER_STORE = "server"
 FINAL = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.PROPOSED, Outcome.UNCHANGED, Outcome.DISMISSED})
 
 
@@ -71,6 +73,7 @@ class RecordType:
     corrected: (field as the device gave it, field that the server fills from the monotonic clock).
     masked: paths `field.part` that auxiliary staff do not see.
     joins: it may be created under a record of another's scope, whose family then gains its own.
+    author: the field that names who made it; whoever gave it its value may void the record.
     """
 
     name: str
@@ -87,6 +90,7 @@ class RecordType:
     corrected: tuple[str, str] | None = None
     masked: tuple[str, ...] = ()
     joins: bool = False
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One edit. `base`: the version its author saw; times and hlc as the device gave them."""
+    """One edit. `base`: the version its author saw; times and hlc as the device gave them.
+
+    element: the id of the list's element that is voided; `item` is one that is appended.
+    """
 
     id: str
     action: str
@@ -124,6 +131,24 @@ class Operation:
     list: str | None = None
     item: Mapping[str, Any] = field(default_factory=dict)
     event: str | None = None
+    element: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a void or a discard depends on beside its record.
+
+    closed: review of the record above it has begun. unseen: another store changed it after the base.
+    shared: an officer other than the author ever wrote to it.
+    """
+
+    closed: bool = False
+    unseen: bool = False
+    shared: bool = False
+
+
+ALONE = Around()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +162,14 @@ class Stamp:
     officer: str
     at: str
     operation: str
+
+
+def stamp_of(operation: Operation, version: int) -> Stamp:
+    """The stamp that an operation leaves on what it changes."""
+    author = operation.author
+    return Stamp(
+        version, author.store, operation.hlc, author.supervisor, author.officer, operation.at, operation.id
+    )
 
 
 @dataclass(frozen=True, slots=True)

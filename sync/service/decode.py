@@ -15,14 +15,16 @@ from typing import Any
 from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.values import Author, Operation, Problem, RecordType
-from sync.service.received import Arrival, Received
+from sync.service.received import Arrival, Group, Received
 from sync.store import operations as inbox
 
 # Tuples: what is asked may be a list or an object, which no set can look up.
-ACTIONS = ("create", "patch", "append", "transition")
-NOT_YET = ("void", "discard")
+ACTIONS = ("create", "patch", "append", "transition", "void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
+MAX_GROUP = 100
+# What an operation is kept under when its id was used before with another payload.
+SET_ASIDE = "reused:"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -65,6 +67,7 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
         officer=named if isinstance(named, str) and named != sender.author.officer else None,
+        group=_group(raw),
     )
 
 
@@ -85,6 +88,7 @@ def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
         context.get("supervisor", False),
         masked=context.get("masked", False),
     )
+    repair = repair or context.get("repair")
     if repair is not None and isinstance(raw, dict):
         raw["set"] = _object(raw, "set") | dict(repair["set"])
     problem = _unreadable(raw, row.officer)
@@ -106,7 +110,8 @@ def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
         given=context.get("given", {}),
         problem=problem,
         arrived=Arrival(row.received_at, row.outcome),
-        repair=repair or context.get("repair"),
+        repair=repair,
+        group=_group(raw) if isinstance(raw, dict) and not row.id.startswith(SET_ASIDE) else None,
     )
 
 
@@ -182,6 +187,8 @@ def _operation(raw: dict[str, Any], author: Author, clock: str) -> Operation:
         list=raw["list"] if isinstance(raw.get("list"), str) else None,
         item=_object(raw, "item"),
         event=raw["event"] if isinstance(raw.get("event"), str) else None,
+        element=raw["item"] if _names_element(raw) else None,
+        reason=raw["reason"] if isinstance(raw.get("reason"), str) else None,
     )
 
 
@@ -195,13 +202,8 @@ def _kept_only(raw: dict[str, Any]) -> Problem | None:
 
 
 def _problem(raw: dict[str, Any]) -> Problem | None:
-    if raw.get("group"):
-        return Problem("not_implemented", (_error("/group", "group", "尚未提供 · not there yet"),))
-    action = _text(raw, "action")
-    if action in NOT_YET:
-        return Problem("not_implemented", (_error("/action", str(action), "尚未提供 · not there yet"),))
     checks = (
-        ("action", action in ACTIONS),
+        ("action", _text(raw, "action") in ACTIONS),
         ("record", _is_id(raw.get("record"))),
         ("type", isinstance(raw.get("type"), str) and len(raw["type"]) <= MAX_TEXT),
         ("at", parse_time(raw.get("at")) is not None),
@@ -210,10 +212,26 @@ def _problem(raw: dict[str, Any]) -> Problem | None:
         ("after", _is_after(raw.get("after"))),
         ("hlc", raw.get("hlc") is None or hlc.parse(raw["hlc"]) is not None),
         ("officer", raw.get("officer") is None or isinstance(raw["officer"], str)),
-        *((name, isinstance(raw.get(name, {}), dict)) for name in ("set", "was", "item")),
+        ("group", raw.get("group") is None or _group(raw) is not None),
+        ("item", isinstance(raw.get("item", {}), dict) or _names_element(raw)),
+        *((name, isinstance(raw.get(name, {}), dict)) for name in ("set", "was")),
     )
     errors = tuple(_error(f"/{name}", "wrong_type", "类型不对 · wrong type") for name, good in checks if not good)
     return Problem("invalid_field", errors) if errors else None
+
+
+def _group(raw: dict[str, Any]) -> Group | None:
+    """The group that an operation belongs to; None where it names none, or none that could ever be whole."""
+    group = raw.get("group")
+    if not isinstance(group, dict) or group.keys() != {"id", "size"} or not _is_id(group["id"]):
+        return None
+    size = group["size"]
+    return Group(group["id"], size) if type(size) is int and 1 <= size <= MAX_GROUP else None
+
+
+def _names_element(raw: dict[str, Any]) -> bool:
+    """Say whether `item` is an element's id: of one that is to be voided."""
+    return raw.get("action") == "void" and _is_id(raw.get("item"))
 
 
 def _is_after(after: Any) -> bool:

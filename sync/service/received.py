@@ -23,6 +23,14 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Operations of one store that are applied together or not at all, and how many they are."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """An operation as it arrived: parsed, and the bytes it is known by.
 
@@ -33,6 +41,7 @@ class Received:
     officer: an author that it names and that is not the one signed in; booked only if he may be.
     arrived: when it came, for one that is tried again; it is in the inbox already.
     repair: who had it tried again, why, and what he changed.
+    group: what it takes effect together with.
     """
 
     operation: Operation
@@ -48,6 +57,7 @@ class Received:
     officer: str | None = None
     arrived: Arrival | None = None
     repair: Mapping[str, Any] | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +92,7 @@ def own_operation(operation: Operation) -> Received:
             "base": operation.base,
             "at": operation.at,
         }
+        | ({"reason": operation.reason} if operation.reason is not None else {})
     )
     return Received(operation, payload, inbox.digest(payload))
 
