@@ -84,13 +84,13 @@ def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str
     }
     if not gained | lost:
         return []
-    # A voided case is not judged again; nor does an operation of the server's wake it.
     voided = sa.select(RecordRow.id).where(RecordRow.id.in_(gained | lost), RecordRow.void.is_not(None))
     judged = sa.or_(
         sa.and_(Case.id.in_(gained | lost), Case.review == "passed"),
         sa.and_(Case.id.in_(gained), Case.review == "returned"),
     )
-    return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged, Case.id.not_in(voided)))]
+    rows = session.execute(sa.select(Case.id, Case.review).where(judged, Case.id.not_in(voided)))
+    return [(row.id, row.review) for row in rows]
 
 
 def _passes(piece: Record) -> bool:

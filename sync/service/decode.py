@@ -125,6 +125,13 @@ def named_by(row: Any) -> set[str]:
     return named | (set(after or ()) if _is_after(after) else set())
 
 
+def group_of(row: Any) -> str | None:
+    """The id of the group that a stored operation belongs to."""
+    raw = json.loads(row.payload)
+    group = _group(raw) if isinstance(raw, dict) else None
+    return group.id if group else None
+
+
 def _unreadable(raw: Any, officer: str) -> Problem | None:
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         return _fault("/id", "not_identifier", "没有编号 · no id")

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 CODE = "group_incomplete"
 _WORDS = {
-    "member_refused": "组内另一操作未能执行 · a member could not be applied",
-    "member_dismissed": "组内另一操作已被关闭 · a member was dismissed",
+    "member_refused": "组内操作{} 未能执行 · a member could not be applied{}",
+    "member_dismissed": "组内操作{} 已被关闭 · a member was dismissed{}",
     "sizes_differ": "组内操作所报数目不一 · its members name different sizes",
     "too_many": "组内操作多于所报数目 · more members than its size",
 }
@@ -185,7 +185,7 @@ class Groups:
             if one.problem is not None:
                 decision = Decision(Outcome.QUARANTINED, None, problem=one.problem)
             else:
-                words = f"{_WORDS[code]}: {other}" if other else _WORDS[code]
+                words = _WORDS[code].format(f" {other}", f": {other}")
                 decision = refuse(None, CODE, ({"pointer": "/group", "code": code, "message": words},))
             self._space.note(one, decision)
 

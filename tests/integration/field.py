@@ -67,6 +67,9 @@ class Terminal:
             "append", record_type, record, list=name, item={"id": new_id(), "at": instant(), **parts}
         )
 
+    def void(self, record_type: str, record: str, base: Any, reason: str = "演示", **parts: Any) -> dict[str, Any]:
+        return self.operation("void", record_type, record, base=base, reason=reason, **parts)
+
     def photo(self, case: str, officer: str, sha256: str = SHA, **changed: Any) -> dict[str, Any]:
         """A piece of evidence, signed as when it was taken."""
         values = {
@@ -132,9 +135,12 @@ class Terminal:
         return page
 
     def _take(self, change: Mapping[str, Any]) -> None:
-        assert change["action"] == "put"
+        assert change["action"] in ("put", "void")
         self.order.append(change["record"])
         standing = self.held.get(change["record"])
+        if change["action"] == "void":
+            body = standing[2] if standing else {}
+            change = {**change, "body": {**body, "void": change["reason"]}}
         if standing is None or change["version"] > standing[1]:
             self.held[change["record"]] = (change["type"], change["version"], change["body"])
         self._check_parent(change)

@@ -22,7 +22,7 @@ from tests.integration.people import Bureau, Console, now
 
 WORDS = "演示数据：与执法人员核对过"
 LIST = "/console/quarantine"
-LATE = ">超过一天<"
+LATE = ">等待过久<"
 
 
 @pytest.fixture
