@@ -25,7 +25,7 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 @blueprint.get("/hello")
 @endpoint("Say hello", dump=HelloDump, tag="sync")
 def hello(context: Context) -> Answer:
-    position = sequence.position(context.session)
+    position, safe_before = sequence.position(context.session), sequence.safe_before(context.session)
     return Answer(
         {
             "protocol": 1,
@@ -34,7 +34,7 @@ def hello(context: Context) -> Answer:
             "epoch": position.epoch,
             "schema": {"current": schema.CURRENT, "oldest": schema.OLDEST},
             "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
-            "safe_before": position.safe_before.isoformat() if position.safe_before else None,
+            "safe_before": safe_before.isoformat() if safe_before else None,
             "backoff_ms": context.config.backoff_ms,
             "control": {},
         }
