@@ -42,7 +42,8 @@ class Sender:
 
 def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Received:
     """Parse one operation; `problem` is set when it cannot be tried."""
-    payload = _payload(raw)
+    plain = inbox.plain(raw)
+    payload = plain or _payload(raw)
     sha256 = inbox.digest(payload)
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
@@ -51,7 +52,7 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         )
     clock = hlc.bounded(_text(raw, "hlc"), int(sender.now.timestamp() * 1000), sender.node)
     operation = _operation(raw, sender.author, clock)
-    problem = _kept_only(raw) or _problem(raw)
+    problem = (None if plain else _kept_only(raw)) or _problem(raw)
     named = raw.get("officer")
     base = raw.get("base") if _is_base(raw.get("base")) else None
     return Received(
