@@ -61,6 +61,14 @@ class Bureau:
             rows = [make(record) for record in records if record.type == name]
             upsert(session, cast(sa.Table, MODELS[name].__table__), rows)
 
+    def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
+        """What the server writes on a case because of what was just written on it."""
+        return reactions.follow(session, change, now)
+
+    def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        """Numbers for the cases that were registered."""
+        return reactions.number(session, changes, self.region, now)
+
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
-        return reactions.react(session, changes, self.region, now)
+        return reactions.react(session, changes, now)

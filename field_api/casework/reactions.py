@@ -36,37 +36,49 @@ CONTENT = (
 _SENT = ("waiting", "delivering", "delivered", "held")
 
 
-def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
-    """The server's own operations that these changes call for."""
-    values = _cases_values(session, [change for change in changes if change.after.type == "case"], region, now)
+def follow(session: Session, change: Change, now: datetime) -> list[Operation]:
+    """What the server writes on a case that was changed: its way into review and back."""
+    values = _case_values(session, change) if change.after.type == "case" else {}
+    return [server.patch("case", change.after.id, values, now)] if values else []
+
+
+def number(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
+    """Give the cases that are no drafts any more their numbers, in one statement for all."""
+    cases = [
+        change.after.id
+        for change in changes
+        if change.after.type == "case" and change.after.body["status"] != "draft" and not change.after.body["case_no"]
+    ]
+    numbers = case_numbers(session, region, now, len(cases)) if cases else []
+    return [server.patch("case", case, {"case_no": no}, now) for case, no in zip(cases, numbers, strict=True)]
+
+
+def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Operation]:
+    """The server's own operations that follow from what was written on cases and their evidence."""
+    numbered = [change.after.id for change in changes if change.after.type == "case" and _is_numbered(change)]
+    if numbered:
+        evidence.numbered(session, numbered, now)
     pieces = [change for change in changes if change.after.type == "evidence"]
+    values: dict[str, dict[str, Any]] = {}
     for case, review in _touched(session, pieces):
-        again = _reopen(session, case) if review == "passed" else {"review": "under_review"}
-        values[case] = values.get(case, {}) | again
-    maybe_ready = values.keys() | {change.after.body["case"] for change in pieces}
-    follow = [server.patch("case", case, asked, now) for case, asked in values.items() if asked]
-    reopened = {operation.record for operation in follow}
-    if maybe_ready - reopened:
-        for case in delivery.candidates(session, maybe_ready - reopened):
+        values[case] = _reopen(session, case) if review == "passed" else {"review": "under_review"}
+    follow = [server.patch("case", case, asked, now) for case, asked in values.items()]
+    closed = {change.after.id for change in changes if change.after.type == "case" and _may_be_ready(change.after)}
+    maybe_ready = (closed | {change.after.body["case"] for change in pieces}) - values.keys()
+    if maybe_ready:
+        for case in delivery.candidates(session, maybe_ready):
             follow += delivery.make_ready(session, case, now)
     return follow
 
 
-def _cases_values(
-    session: Session, changes: Sequence[Change], region: str, now: datetime
-) -> dict[str, dict[str, Any]]:
-    """What the server writes on each changed case, perhaps nothing; numbers are taken for all at once."""
-    values = {change.after.id: _case_values(session, change) for change in changes}
-    unnumbered = [
-        change.after.id
-        for change in changes
-        if change.after.body["status"] != "draft" and change.after.body["case_no"] is None
-    ]
-    for case, number in zip(unnumbered, case_numbers(session, region, now, len(unnumbered)), strict=True):
-        values[case]["case_no"] = number
-    if unnumbered:
-        evidence.numbered(session, unnumbered, now)
-    return values
+def _is_numbered(change: Change) -> bool:
+    return change.after.body["case_no"] is not None and (
+        change.before is None or change.before.body["case_no"] is None
+    )
+
+
+def _may_be_ready(case: Record) -> bool:
+    return bool(case.body["review"] == "passed")
 
 
 def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str]]:

@@ -50,5 +50,18 @@ class Home(Protocol):
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Write the typed rows of changed records."""
 
+    def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
+        """The server's own operations that one operation's change of a record calls for by itself.
+
+        Asked at once, before the next operation is judged and before anything is written, so that it makes no
+        difference which operations share a batch. The change must not be looked for in the database.
+        """
+
+    def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        """The server's own operations that are better asked for all at once, just before all is written.
+
+        Nothing follows from them; the changes must not be looked for in the database.
+        """
+
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
-        """The server's own operations that follow from changes; they go through the same door."""
+        """The server's own operations that follow from what was written; they go through the same door."""

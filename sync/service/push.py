@@ -153,7 +153,7 @@ def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Rang
             used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
         ):
             flags.append("number_reused")
-        flagged.append(replace(one, flags=tuple(flags)))
+        flagged.append(replace(one, flags=tuple(flags)) if flags else one)
     return flagged
 
 
