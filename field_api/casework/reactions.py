@@ -31,6 +31,7 @@ CONTENT = (
     "party",
     "amount_fen",
     "legal_basis",
+    "occurred_at",
     *LISTS,
 )
 _SENT = ("waiting", "delivering", "delivered", "held")
@@ -84,13 +85,13 @@ def _may_be_ready(case: Record) -> bool:
 def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str]]:
     """Cases that must be judged again for their evidence: (id, review).
 
-    Passed ones to which a piece came or of which a passed piece no longer is; returned ones to which a piece came.
+    Passed ones to which a piece came or of which a settled piece no longer is; returned ones to which a piece came.
     """
     gained = {change.after.body["case"] for change in changes if change.before is None}
     lost = {
         change.after.body["case"]
         for change in changes
-        if change.before is not None and change.before.body["review"] == "passed" != change.after.body["review"]
+        if change.before is not None and _is_settled(change.before) and not _is_settled(change.after)
     }
     if not gained | lost:
         return []
@@ -101,11 +102,20 @@ def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str
     return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged))]
 
 
+def _is_settled(piece: Record) -> bool:
+    """Say whether a piece holds no passed case back: it is passed, or left out."""
+    return piece.body["review"] in ("passed", "rejected")
+
+
 def _case_values(session: Session, change: Change) -> dict[str, Any]:
     body, before = change.after.body, change.before
     values: dict[str, Any] = {}
-    if body["status"] == "closed" and body["review"] == "none":
+    is_closing = body["status"] == "closed" and (before is None or before.body["status"] != "closed")
+    if (body["status"] == "closed" and body["review"] == "none") or (is_closing and body["review"] == "returned"):
         values["review"] = "under_review"
+    if before is not None and before.body["review"] == "passed" != body["review"] and body["delivery"] in _SENT:
+        outbox.cancel(session, change.after.id)
+        values["delivery"] = "none"
     if before is None or not _content_changed(before, change.after):
         return values
     if body["review"] == "passed" and before.body["review"] == "passed":

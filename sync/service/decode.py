@@ -28,7 +28,7 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who pushes, from which store, and how its clock stands against the server's."""
+    """Who pushes, from which store, and how its clock stands against the server's; ahead: too far to be believed."""
 
     author: Author
     batch: str
@@ -38,6 +38,7 @@ class Sender:
     monotonic_ms: int | None
     boot: str | None
     node: str
+    ahead: bool = False
 
 
 def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Received:
@@ -45,12 +46,14 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
     plain = inbox.plain(raw)
     payload = plain or _payload(raw)
     sha256 = inbox.digest(payload)
+    suspect = ("clock_suspect",) if sender.ahead else ()
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
-        return Received(
-            operation, payload, sha256, sender.batch, problem=_fault("/id", "not_identifier", "没有编号 · no id")
-        )
-    clock = hlc.bounded(_text(raw, "hlc"), int(sender.now.timestamp() * 1000), sender.node)
+        nameless = _fault("/id", "not_identifier", "没有编号 · no id")
+        return Received(operation, payload, sha256, sender.batch, flags=suspect, problem=nameless)
+    now_ms = int(sender.now.timestamp() * 1000)
+    heard = hlc.parse(raw.get("hlc"))
+    clock = hlc.bounded(heard, now_ms, sender.node)
     operation = _operation(raw, sender.author, clock)
     problem = (None if plain else _kept_only(raw)) or _problem(raw)
     named = raw.get("officer")
@@ -61,6 +64,7 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         sha256,
         sender.batch,
         sender.scope,
+        flags=("clock_suspect",) if hlc.is_ahead(heard, now_ms) else suspect,
         base_operation=base.get("operation") if isinstance(base, dict) else None,
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),

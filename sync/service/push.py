@@ -87,7 +87,7 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
     booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
-    received = _flagged(booked, sender, store["numbers"])
+    received = _flagged(booked, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -107,15 +107,18 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     )
     monotonic = batch.clock.get("monotonic_ms")
     boot = batch.clock.get("boot")
+    wall, now_ms = parse_time(batch.clock.get("wall")), int(now.timestamp() * 1000)
+    is_ahead = wall is not None and (wall - now).total_seconds() > CLOCK_SUSPECT_S
     return Sender(
         author,
         batch.id,
         pusher.scope,
         now,
-        parse_time(batch.clock.get("wall")),
+        wall,
         monotonic if type(monotonic) is int else None,
         boot if isinstance(boot, str) else None,
         pusher.terminal_no,
+        is_ahead or hlc.is_ahead(hlc.parse(batch.clock.get("hlc")), now_ms),
     )
 
 
@@ -141,19 +144,18 @@ def _booked(session: Session, home: Home, terminal: str, received: Received) -> 
     return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
 
 
-def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Ranges) -> list[Received]:
-    """Mark what a clock ahead, or a number that was used before (also in this batch), makes doubtful."""
-    ahead = sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S
+def _flagged(received: Sequence[Received], arrived: numbers.Ranges) -> list[Received]:
+    """Mark what a number that was used before (also in this batch) makes doubtful."""
     used: dict[int, str] = {}
     flagged: list[Received] = []
     for one in received:
         number = one.operation.number
-        flags = ["clock_suspect"] if ahead else []
+        flags = list(one.flags)
         if number is not None and (
             used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
         ):
             flags.append("number_reused")
-        flagged.append(replace(one, flags=tuple(flags)) if flags else one)
+        flagged.append(replace(one, flags=tuple(flags)) if len(flags) > len(one.flags) else one)
     return flagged
 
 
