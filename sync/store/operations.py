@@ -80,7 +80,7 @@ def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     _INSERT.each(session, rows)
 
 
-_REVISED = frozenset({"seen", "outcome", "version", "seq", "result", "changed", "context"})
+_REVISED = frozenset({"seen", "outcome", "version", "seq", "result", "changed", "context", "problem"})
 _AS_IT_CAME = frozenset(column.name for column in OperationRow.__table__.columns) - _REVISED
 
 
