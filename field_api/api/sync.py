@@ -8,6 +8,7 @@ from flask import Blueprint, request
 
 from field_api.auth.identity import Identity
 from field_api.casework import schema
+from field_api.casework.schemas import SCHEMAS
 from field_api.endpoint import Answer, Context, endpoint, write
 from field_api.extensions import services
 from field_api.problems import Problem
@@ -32,7 +33,7 @@ def hello(context: Context) -> Answer:
             "server_time": context.now.isoformat(timespec="milliseconds"),
             "server_hlc": str(position.hlc),
             "epoch": position.epoch,
-            "schema": {"current": schema.CURRENT, "oldest": schema.OLDEST},
+            "schema": {"current": SCHEMAS.current, "oldest": SCHEMAS.oldest},
             "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
             "safe_before": safe_before.isoformat() if safe_before else None,
             "backoff_ms": context.config.backoff_ms,
@@ -68,7 +69,7 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     if len(batch.operations) > context.config.batch_limit:
         raise Problem("batch_too_large")
     home = services().home
-    prepared = pushing.prepare(home, pusher, batch, now=context.now, schema=schema.CURRENT)
+    prepared = pushing.prepare(home, pusher, batch, now=context.now)
 
     def work() -> dict[str, Any]:
         return pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)

@@ -14,7 +14,9 @@ from field_api.auth.sessions import identity_of
 from field_api.auth.tokens import signed_in_at
 from field_api.casework import evidence, reactions
 from field_api.casework.declare import row_maker
+from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
+from sync.engine.translate import Schemas
 from sync.engine.values import Operation, Record, RecordType
 from sync.service.home import Change, Colleague
 from sync.store.upsert import upsert
@@ -29,6 +31,7 @@ class Bureau:
 
     region: str
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
+    schemas: Schemas = SCHEMAS
 
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime

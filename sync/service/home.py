@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from sync.engine.translate import Schemas
 from sync.engine.values import Operation, Record, RecordType
 
 
@@ -38,6 +39,10 @@ class Home(Protocol):
     @property
     def types(self) -> Mapping[str, RecordType]:
         """Every record type by its name on the wire."""
+
+    @property
+    def schemas(self) -> Schemas:
+        """The schema numbers that are understood, and how earlier ones are read now."""
 
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
+from sync.engine.translate import Reading
 from sync.engine.values import FINAL, Author, Outcome, Problem
 from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
@@ -63,11 +65,13 @@ class Prepared:
     received: list[Received]
 
 
-def prepare(home: Home, pusher: Pusher, batch: Batch, *, now: datetime, schema: int) -> Prepared:
+def prepare(home: Home, pusher: Pusher, batch: Batch, *, now: datetime) -> Prepared:
     """Decode a batch; before the transaction, since on SQLite that one keeps all other writers waiting."""
     sender = _sender(pusher, batch, now)
-    received = [decode(raw, sender, home.types) for raw in batch.operations]
-    if batch.schema != schema:
+    is_known = home.schemas.knows(batch.schema)
+    read = partial(home.schemas.read, number=batch.schema) if is_known else Reading
+    received = [decode(raw, sender, home.types, read) for raw in batch.operations]
+    if not is_known:
         received = [replace(one, problem=Problem("unknown_schema")) for one in received]
     if pusher.revoked:
         received = [replace(one, problem=Problem("terminal_revoked")) for one in received]
@@ -119,6 +123,8 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
         boot if isinstance(boot, str) else None,
         pusher.terminal_no,
         is_ahead or hlc.is_ahead(hlc.parse(batch.clock.get("hlc")), now_ms),
+        # A number that no column holds is as unknown as 0.
+        batch.schema if 0 < batch.schema < 2**31 else 0,
     )
 
 
@@ -173,12 +179,14 @@ def _take(
         if row is None:
             fresh.setdefault(one.operation.id, one)
     reused, kept = _reused(session, received, rows, fresh)
-    again = _parked_again(session, received, rows)
+    again = _parked_again(session, home, received, rows)
     results = _apply(session, home, [*fresh.values(), *reused.values(), *again], now, heard, past)
     return [_answer_one(one, fresh, results, rows, kept) for one in received]
 
 
-def _parked_again(session: Session, received: Sequence[Received], rows: Mapping[str, Any]) -> list[Received]:
+def _parked_again(
+    session: Session, home: Home, received: Sequence[Received], rows: Mapping[str, Any]
+) -> list[Received]:
     """Parked operations that come again are looked at again: what they waited for may have come unseen.
 
     Two pushes at once may each commit without seeing the other's half.
@@ -190,7 +198,7 @@ def _parked_again(session: Session, received: Sequence[Received], rows: Mapping[
         and row.outcome == Outcome.PARKED
         and row.payload_sha256 == one.sha256
     }
-    return [revive(row) for row in waiting.rows(session, parked)] if parked else []
+    return [revive(row, home.schemas) for row in waiting.rows(session, parked)] if parked else []
 
 
 def _answer_one(

@@ -33,6 +33,7 @@ class Received:
     officer: an author that it names and that is not the one signed in; booked only if he may be.
     arrived: when it came, for one that is tried again; it is in the inbox already.
     repair: who had it tried again, why, and what he changed.
+    schema: the number under which it was written; None for the server's own, which are of today.
     """
 
     operation: Operation
@@ -48,6 +49,7 @@ class Received:
     officer: str | None = None
     arrived: Arrival | None = None
     repair: Mapping[str, Any] | None = None
+    schema: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ def own_operation(operation: Operation) -> Received:
             "base": operation.base,
             "at": operation.at,
         }
+        | ({"kept": dict(operation.kept)} if operation.kept else {})
     )
     return Received(operation, payload, inbox.digest(payload))
 

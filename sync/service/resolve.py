@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +11,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.engine.translate import Reading, Schemas
 from sync.engine.values import Author, MergeClass, Operation, Record, RecordType
+from sync.service.decode import read_again
 from sync.service.home import Home
 from sync.service.received import own_operation
 from sync.service.workspace import Workspace
@@ -145,7 +147,7 @@ def _operation(
     record = space.look_at(row.record)
     at = now.isoformat(timespec="milliseconds")
     if row.merge == MergeClass.STATE:
-        return _step(space.session, declared, row, record, value, resolution, author, at)
+        return _step(space, declared, row, record, value, resolution, author, at)
     if record.body.get(row.field) == value:
         return None
     values = {row.field: value}
@@ -153,7 +155,7 @@ def _operation(
 
 
 def _step(
-    session: Session,
+    space: Workspace,
     declared: RecordType,
     row: ConflictRow,
     record: Record,
@@ -173,10 +175,12 @@ def _step(
     standing = record.body.get(row.field)
     event: str | None = None
     carried: dict[str, Any] = {}
+    kept: Mapping[str, Any] = {}
     seen = record.version
     if resolution.keep == "mine":
-        event, carried, seen = _proposed(session, row)
-    if standing == value and not carried:
+        proposed, seen = _proposed(space.session, space.home.schemas, row)
+        event, carried, kept = proposed.raw["event"], proposed.raw.get("set") or {}, proposed.kept
+    if standing == value and not carried and not kept:
         return None
     for step in declared.transitions:
         if step.target == value and event in (None, step.event) and (standing == value or standing in step.sources):
@@ -192,14 +196,15 @@ def _step(
                 base=seen,
                 event=step.event,
                 set=carried,
+                kept=kept,
             )
     raise StateUnreachable
 
 
-def _proposed(session: Session, row: ConflictRow) -> tuple[str, dict[str, Any], int]:
-    """A proposed step: its event, what it would have set (corrected, perhaps), the version that its author saw."""
-    columns = (OperationRow.payload, OperationRow.context, OperationRow.seen)
+def _proposed(session: Session, schemas: Schemas, row: ConflictRow) -> tuple[Reading, int]:
+    """A proposed step as today's schema has it (corrected, perhaps), and the version that its author saw."""
+    columns = (OperationRow.payload, OperationRow.schema, OperationRow.context, OperationRow.seen)
     sent = session.execute(sa.select(*columns).where(OperationRow.id == row.operation)).one()
-    payload: dict[str, Any] = orjson.loads(sent.payload)
     repair = (sent.context or {}).get("repair") or {}
-    return payload["event"], {**(payload.get("set") or {}), **repair.get("set", {})}, sent.seen
+    reading = read_again(orjson.loads(sent.payload), sent.schema, schemas, repair.get("set", {}))
+    return reading, sent.seen

@@ -88,7 +88,7 @@ class Workspace:
         rows = waiting.woken(self.session, came)
         if rows:
             self._recall(rows)
-        return [revive(row) for row in rows]
+        return [revive(row, self.home.schemas) for row in rows]
 
     def _recall(self, rows: Sequence[Any]) -> None:
         """Load what came of the operations that these name."""
@@ -134,6 +134,8 @@ class Workspace:
         return value if isinstance(value, str) and UUID.fullmatch(value) else None
 
     def _decide(self, received: Received) -> None:
+        if received.schema is None:
+            received = replace(received, schema=self.home.schemas.current)
         held = self.held.get(received.operation.record)
         record = held.record if held else None
         received, needs = self._resolved(received, record)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from flask import Flask
 
@@ -259,3 +260,15 @@ def test_a_base_of_another_record_is_no_base(bureau: Bureau) -> None:
     [refused] = own.send(own.patch("case", other["record"], {"operation": one["id"]}, description="x"))
     assert refused["outcome"] == "quarantined"
     assert refused["problem"]["errors"][0]["pointer"] == "/base"
+
+
+def test_unknown_members_are_kept_and_never_refused(bureau: Bureau) -> None:
+    """What a newer terminal adds beside `set` and in the envelope changes no outcome, and stays in the payload."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case") | {"mood": {"of": ["the", "day"]}}
+    [result] = own.send(case, weather="雨", clock={"wall": case["at"], "sundial": 7})
+    assert result["outcome"] == "applied"
+    with bureau.app.app_context():
+        query = sa.text("SELECT payload FROM sync_operation WHERE id = :id")
+        payload = db.session.execute(query, {"id": case["id"]}).scalar_one()
+    assert orjson.loads(payload) == case
