@@ -15,7 +15,7 @@ from typing import Any
 from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.translate import Reading, Schemas
-from sync.engine.values import Author, Operation, Problem, RecordType
+from sync.engine.values import Author, Flag, Operation, Problem, RecordType
 from sync.service.received import Arrival, Received
 from sync.store import operations as inbox
 
@@ -58,7 +58,7 @@ def decode(
     reading = read(sent)
     raw = reading.raw
     sha256 = inbox.digest(payload)
-    suspect = ("clock_suspect",) if sender.ahead else ()
+    suspect = (Flag.CLOCK_SUSPECT,) if sender.ahead else ()
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
         nameless = _fault("/id", "not_identifier", "没有编号 · no id")
@@ -78,7 +78,7 @@ def decode(
         sha256,
         sender.batch,
         sender.scope,
-        flags=("clock_suspect",) if hlc.is_ahead(heard, now_ms) else suspect,
+        flags=(Flag.CLOCK_SUSPECT,) if hlc.is_ahead(heard, now_ms) else suspect,
         base_operation=base.get("operation") if isinstance(base, dict) else None,
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),

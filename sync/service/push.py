@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
 from sync.engine.translate import Reading
-from sync.engine.values import FINAL, Author, Outcome, Problem
+from sync.engine.values import FINAL, Author, Flag, Outcome, Problem
 from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
 from sync.service.received import Past, Received
@@ -160,7 +160,7 @@ def _flagged(received: Sequence[Received], arrived: numbers.Ranges) -> list[Rece
         if number is not None and (
             used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
         ):
-            flags.append("number_reused")
+            flags.append(Flag.NUMBER_REUSED)
         flagged.append(replace(one, flags=tuple(flags)) if len(flags) > len(one.flags) else one)
     return flagged
 
@@ -289,13 +289,13 @@ def _apply_one_by_one(
             with session.begin_nested():
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([one])
-        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        except (sa.exc.IntegrityError, sa.exc.DataError):
             meanwhile = _meanwhile(session, home, one, now)
             if meanwhile is not None:
                 results[one.operation.id] = meanwhile
                 continue
-            name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "constraint"
-            problem = Problem("invalid_field", ({"pointer": "", "code": str(name), "message": "数据库拒绝 · refused"},))
+            refused = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
+            problem = Problem("invalid_field", (refused,))
             with session.begin_nested():
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([replace(one, problem=problem)])

@@ -8,8 +8,8 @@ from alembic import command
 from field_api import migrate
 
 _ROW = """
-INSERT INTO sync_operation (id, store, officer, record, type, action, payload, payload_sha256, seen, outcome, result, at,
-    received_at)
+INSERT INTO sync_operation (id, store, officer, record, type, action, payload, payload_sha256, seen, outcome, result,
+    at, received_at)
 VALUES (:id, 's', 'o', 'r', 'case', 'patch', '{}', '', 0, :outcome, :result, '', '2026-11-22 00:00:00')
 """
 
