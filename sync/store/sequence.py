@@ -12,6 +12,7 @@ from sync.engine.hlc import Hlc, advance
 from sync.store.tables import Sequence
 
 NODE = "s"
+_EPOCH = sa.text("SELECT epoch FROM sync_sequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,11 @@ class Position:
 def found(session: Session, epoch: str) -> None:
     """Write the one row of a new database."""
     session.execute(sa.insert(Sequence).values(id=1, value=0, hlc_ms=0, hlc_counter=0, epoch=epoch))
+
+
+def epoch(session: Session) -> str:
+    """Read which life of the database this is."""
+    return str(session.execute(_EPOCH).scalar_one())
 
 
 def position(session: Session) -> Position:
