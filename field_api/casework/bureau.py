@@ -10,6 +10,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
 from field_api.auth.tokens import signed_in_at
 from field_api.casework import evidence, reactions
@@ -30,6 +31,7 @@ class Bureau:
     """Implements `sync.service.home.Home`. `region`: the six digits that open a case number."""
 
     region: str
+    offline_ttl_s: int
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
 
@@ -57,6 +59,10 @@ class Bureau:
             identity.masked,
             frozenset(identity.scope_keys()),
         )
+
+    def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
+        """The scopes that an officer held at a time and lost before his word of it arrived."""
+        return assignments.held_at(session, officer, at, arrived, self.offline_ttl_s)
 
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Mirror records in their typed tables, parents first. Writes: the tables of `MODELS`."""

@@ -24,6 +24,7 @@ ACTIONS = ("create", "patch", "append", "transition")
 NOT_YET = ("void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
+SLOW_REQUEST = timedelta(minutes=2)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -83,6 +84,7 @@ def decode(
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
+        authored_at=None if problem else _authored_at(raw, sender),
         officer=named if isinstance(named, str) and named != sender.author.officer else None,
         schema=sender.schema,
     )
@@ -127,6 +129,7 @@ def revive(row: Any, schemas: Schemas, repair: Mapping[str, Any] | None = None) 
         given=context.get("given", {}),
         problem=problem,
         arrived=Arrival(row.received_at, row.outcome),
+        authored_at=parse_time(context.get("authored_at")),
         repair=repair,
         schema=row.schema,
     )
@@ -281,21 +284,37 @@ def _is_base(base: Any) -> bool:
 
 
 def _corrected(raw: dict[str, Any], sender: Sender, types: Mapping[str, RecordType]) -> dict[str, str]:
-    """The capture time by the monotonic clock, where the device has not been restarted since.
-
-    The device's wall clock may be years off; how long ago something was is not.
-    """
+    """The capture time by the monotonic clock, where the device has not been restarted since."""
     declared = types.get(raw["type"])
-    own = raw.get("monotonic_ms")
     if raw["action"] != "create" or declared is None or declared.corrected is None:
         return {}
+    moment = _by_monotonic(raw, sender)
+    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")} if moment else {}
+
+
+def _by_monotonic(raw: dict[str, Any], sender: Sender) -> datetime | None:
+    """When it was by the server's clock: the device's may be years off; how long ago something was is not."""
+    own = raw.get("monotonic_ms")
     if type(own) is not int or sender.monotonic_ms is None or raw.get("boot") != sender.boot:
-        return {}
+        return None
     ago_ms = sender.monotonic_ms - own
-    if not 0 <= ago_ms < 366 * 86_400_000:
-        return {}
-    moment = sender.now - timedelta(milliseconds=ago_ms)
-    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")}
+    return sender.now - timedelta(milliseconds=ago_ms) if 0 <= ago_ms < 366 * 86_400_000 else None
+
+
+def _authored_at(raw: dict[str, Any], sender: Sender) -> datetime | None:
+    """When it was written, by the server's clock: as above, or by how far the device's wall clock is off now.
+
+    What differs by less than a slow request takes is the request's time, not the clock's fault.
+    """
+    at = parse_time(raw.get("at"))
+    if at is None:
+        return None
+    try:
+        off = sender.now - sender.wall if sender.wall is not None else timedelta()
+        moment = _by_monotonic(raw, sender) or at + off
+    except OverflowError:
+        return None
+    return at if abs(moment - at) < SLOW_REQUEST else moment
 
 
 def _is_id(value: Any) -> bool:

@@ -52,6 +52,9 @@ class Home(Protocol):
     def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
         """An officer other than the one signed in, if he was signed in on this terminal then."""
 
+    def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
+        """The scopes that an officer held at a time and lost before his word of it arrived, not long before."""
+
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Write the typed rows of changed records."""
 

@@ -61,6 +61,7 @@ class Workspace:
         self._results: dict[str, dict[str, Any]] = {}
         self._waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
+        self._blind: set[str] = set()
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
@@ -163,6 +164,8 @@ class Workspace:
         operation = received.operation
         done = Done(received, decision, {}, [new_id() for _ in decision.conflicts])
         done.result = self._results[operation.id] = describe(done)
+        if operation.id in self._blind:
+            done.result.pop("now", None)
         self._keep(operation, held, decision)
         self._done.append(done)
         self._waits[operation.id] = decision.waits_for
@@ -222,7 +225,21 @@ class Workspace:
         if received.scope is None or held is None:
             return None
         audience = self.scopes[held.family] | self._rising.get(held.family, set())
-        return None if received.scope & audience else refuse(record, "out_of_scope")
+        if received.scope & audience:
+            return None
+        return None if self._held_then(received, audience) else refuse(record, "out_of_scope")
+
+    def _held_then(self, received: Received, audience: set[str]) -> bool:
+        """Say whether its author held a scope on it when he wrote it; what he lost since is not shown to him."""
+        if received.authored_at is None:
+            return False
+        arrived = received.arrived.at if received.arrived else self.now
+        author = received.operation.author.officer
+        then = self.home.scopes_then(self.session, author, received.authored_at, arrived)
+        if not then & audience:
+            return False
+        self._blind.add(received.operation.id)
+        return True
 
     def _keep(self, operation: Operation, held: Held | None, decision: Decision) -> None:
         after = decision.record

@@ -14,6 +14,7 @@ from sync.store.prepared import Prepared
 from sync.store.tables import Sequence
 
 NODE = "s"
+_EPOCH = sa.text("SELECT epoch FROM sync_sequence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Position:
 def found(session: Session, epoch: str) -> None:
     """Write the one row of a new database."""
     session.execute(sa.insert(Sequence).values(id=1, value=0, hlc_ms=0, hlc_counter=0, epoch=epoch))
+
+
+def epoch(session: Session) -> str:
+    """Read which life of the database this is."""
+    return str(session.execute(_EPOCH).scalar_one())
 
 
 def position(session: Session) -> Position:

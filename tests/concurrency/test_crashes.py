@@ -148,6 +148,12 @@ def _check_receipts(app: Flask, terminal: Terminal) -> None:
                for row in authored)
 
 
+def _check_all_receipts(app: Flask, terminals: Crew) -> None:
+    for index in range(CREW):
+        with terminals.open(index) as terminal:
+            _check_receipts(app, terminal)
+
+
 def _check_that_the_checks_can_fail(app: Flask, terminals: Crew) -> None:
     """One outcome that is not what its receipt says, and one effect too many, are seen."""
     with app.app_context():
@@ -157,9 +163,7 @@ def _check_that_the_checks_can_fail(app: Flask, terminals: Crew) -> None:
         db.session.execute(sa.update(RecordRow).where(RecordRow.id == twice).values(version=RecordRow.version + 1))
         db.session.commit()
     with pytest.raises(AssertionError):
-        for index in range(CREW):
-            with terminals.open(index) as terminal:
-                _check_receipts(app, terminal)
+        _check_all_receipts(app, terminals)
     with app.app_context():
         db.session.execute(sa.update(OperationRow).where(OperationRow.id == lost).values(outcome="applied"))
         db.session.commit()
