@@ -30,7 +30,10 @@ Sign = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A push's envelope. `operations`: raw, in the terminal's order."""
+    """A push's envelope. `operations`: raw, in the terminal's order.
+
+    app: the version of the terminal's program. control_done: the orders that it has carried out.
+    """
 
     id: str
     store: str
@@ -38,6 +41,8 @@ class Batch:
     clock: Mapping[str, Any]
     health: Mapping[str, Any] | None
     schema: int
+    app: str = ""
+    control_done: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
