@@ -38,6 +38,20 @@ class Outcome(StrEnum):
 
 # The store that the server's own operations come from.
 SERVER_STORE = "server"
+class Flag(StrEnum):
+    """What a result may carry besides its outcome. Source: protocol, push.
+
+    PROCEDURE_DEFECT is followed by `:` and the rule.
+    """
+
+    CLOCK_SUSPECT = "clock_suspect"
+    NUMBER_REUSED = "number_reused"
+    PROCEDURE_DEFECT = "procedure_defect"
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    LATE = "late"
+    SERVER_OWNED = "server_owned"
+
+
 FINAL = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.PROPOSED, Outcome.UNCHANGED, Outcome.DISMISSED})
 
 
@@ -115,6 +129,7 @@ class Operation:
     """One edit. `base`: the version its author saw; times and hlc as the device gave them.
 
     element: the id of the list's element that is voided; `item` is one that is appended.
+    kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
     """
 
     id: str
@@ -131,6 +146,7 @@ class Operation:
     list: str | None = None
     item: Mapping[str, Any] = field(default_factory=dict)
     event: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
     element: str | None = None
     reason: str | None = None
 

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
 from sync.engine.merge import refuse
+from sync.engine.translate import Schemas
 from sync.engine.values import FINAL, Decision, Outcome, Record
 from sync.service.decode import MAX_GROUP, revive
 from sync.service.received import Past, Received
@@ -34,13 +35,17 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How the records of some operations stood before these were tried."""
+    """How the records of some operations stood before these were tried.
+
+    savepoint: for what a reaction writes at once, such as an order that it takes back.
+    """
 
     records: Mapping[str, Record | None]
     written: frozenset[str]
     rising: Mapping[str, set[str] | None]
     past: Mapping[str, Past | None]
     done: int
+    savepoint: SessionTransaction
 
 
 @dataclass(slots=True)
@@ -154,6 +159,8 @@ class Groups:
                 return
         if left:
             self._wait(members, left, mark)
+        else:
+            mark.savepoint.commit()
 
     def _wait(self, members: Sequence[Received], left: Sequence[Received], mark: Mark) -> None:
         """What one member waits for, all wait for; a member that waits for its own group goes round in circles."""
@@ -206,11 +213,11 @@ def size_of(received: Received) -> int:
     return received.group.size
 
 
-def in_turn(session: Session, unit: Sequence[Received]) -> list[Received]:
+def in_turn(session: Session, schemas: Schemas, unit: Sequence[Received]) -> list[Received]:
     """A group's members, those that wait in the inbox too, in the order of their numbers."""
     known = roll.known(session, [key_of(unit[0])])[key_of(unit[0])]
     ids = {row.operation for row in known if row.outcome not in FINAL} - {one.operation.id for one in unit}
-    every = [*unit, *(revive(row) for row in (waiting.rows(session, ids) if ids else ()))]
+    every = [*unit, *(revive(row, schemas) for row in (waiting.rows(session, ids) if ids else ()))]
     return sorted(every, key=_by_number)
 
 

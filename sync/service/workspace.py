@@ -19,6 +19,7 @@ from sync.engine.hlc import Hlc
 from sync.engine.kinds import UUID
 from sync.engine.merge import merge, refuse
 from sync.engine.values import ALONE, FINAL, Around, Decision, Operation, Outcome, Problem, Record
+from sync.service import audience
 from sync.service.decode import named_by, revive
 from sync.service.groups import Groups, Mark
 from sync.service.home import Change, Home
@@ -31,6 +32,8 @@ from sync.store.ids import new_id
 from sync.store.records import Held
 
 T = TypeVar("T")
+# Judged by the record above, too.
+VOIDING = ("void", "discard")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
 MAX_ROUNDS = 1_000
 
@@ -67,6 +70,7 @@ class Workspace:
         self._came: set[str] = set()
         self._groups = Groups(self)
         self._enlisted: list[dict[str, Any]] = []
+        self._blind: set[str] = set()
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
@@ -98,7 +102,7 @@ class Workspace:
         """Waiting members of these operations' groups, where those may be judged now."""
         rows = self._groups.load(grouped)
         self._recall(rows)
-        siblings = [revive(row) for row in rows]
+        siblings = [revive(row, self.home.schemas) for row in rows]
         self._groups.admit(siblings)
         return siblings
 
@@ -107,7 +111,7 @@ class Workspace:
         came, self._came = self._came | {change.after.id for change in changes}, set()
         rows = waiting.woken(self.session, came)
         self._recall(rows)
-        return [revive(row) for row in rows]
+        return [revive(row, self.home.schemas) for row in rows]
 
     def _recall(self, rows: Sequence[Any]) -> None:
         """Load what came of the operations that these name."""
@@ -135,14 +139,20 @@ class Workspace:
     def _load(self, received: Sequence[Received]) -> None:
         wanted: set[str] = set()
         creates: list[Operation] = []
+        marked: set[str] = set()
         for one in received:
             if one.problem is not None:
                 continue
             wanted.add(one.operation.record)
+            if one.operation.action in VOIDING:
+                marked.add(one.operation.record)
             if one.operation.action == "create":
                 creates.append(one.operation)
                 wanted.update(filter(None, [self._parent(one.operation)]))
         self._take(shelf.load(self.session, wanted - self.held.keys()))
+        if marked:
+            above = {held.parent for record in marked if (held := self.held.get(record)) and held.parent}
+            self._take(shelf.load(self.session, above - self.held.keys()))
         self._given = self.home.given(self.session, creates, self.now) if creates else {}
 
     def _take(self, fresh: Mapping[str, Held]) -> None:
@@ -158,6 +168,8 @@ class Workspace:
 
     def decide(self, received: Received) -> Decision:
         """Judge one operation on what stands in hand, and note what it comes to."""
+        if received.schema is None:
+            received = replace(received, schema=self.home.schemas.current)
         held = self.held.get(received.operation.record)
         record = held.record if held else None
         received, needs = self._resolved(received, record)
@@ -177,14 +189,18 @@ class Workspace:
                 self._around(operation, held),
             )
         self.note(received, decision)
+        after = decision.record
+        if after is not None and after is not record:
+            for one in self.home.follow(self.session, Change(record, after), self.now):
+                self.decide(own_operation(one))
         return decision
 
     def _around(self, operation: Operation, held: Held | None) -> Around:
         """What a void or a discard depends on beside its record; nobody else's hot path pays for it."""
         author = operation.author
-        if operation.action not in ("void", "discard") or held is None or author.supervisor or author.server:
+        if operation.action not in VOIDING or held is None or author.supervisor or author.server:
             return ALONE
-        above = self.look_at(held.parent) if held.parent else None
+        above = self.held[held.parent].record if held.parent else None
         changed = partial(inbox.others_wrote, self.session, operation.record)
         return Around(
             above is not None and is_locked(self.home.types[above.type], above.body),
@@ -208,10 +224,12 @@ class Workspace:
             {family: set(self._rising[family]) if family in self._rising else None for family in families},
             {one.operation.id: self.past.get(one.operation.id) for one in received},
             len(self._done),
+            self.session.begin_nested(),
         )
 
     def go_back(self, mark: Mark) -> None:
         """Take back whatever was decided since."""
+        mark.savepoint.rollback()
         for record, standing in mark.records.items():
             if standing is not None:
                 self.held[record].record = standing
@@ -231,6 +249,8 @@ class Workspace:
         operation = received.operation
         done = Done(received, decision, {}, [new_id() for _ in decision.conflicts])
         done.result = self._results[operation.id] = describe(done)
+        if operation.id in self._blind:
+            done.result.pop("now", None)
         self._keep(operation, self.held.get(operation.record), decision)
         self._done.append(done)
         self.waits[operation.id] = decision.waits_for
@@ -256,7 +276,8 @@ class Workspace:
             if past.record != operation.record:
                 return replace(received, problem=_OF_ANOTHER_RECORD), ()
             same = past.store == operation.author.store
-            operation = replace(operation, base=past.seen if same else past.version or 0)
+            base = past.seen if same else past.version or 0
+            operation = operation if operation.base == base else replace(operation, base=base)
         if record is None and operation.action != "create":
             needs.append(operation.record)
         elif record is not None and operation.base > record.version:
@@ -265,7 +286,9 @@ class Workspace:
         parent = self._parent(operation) if operation.action == "create" else None
         if parent is not None and parent not in self.held:
             needs.append(parent)
-        return replace(received, operation=operation), tuple(dict.fromkeys(needs))
+        if operation is not received.operation:
+            received = replace(received, operation=operation)
+        return received, tuple(dict.fromkeys(needs))
 
     def _authorised(self, received: Received, held: Held | None) -> Decision | None:
         """Refuse what the author may not touch; None when he may."""
@@ -286,8 +309,22 @@ class Workspace:
             held = above
         if received.scope is None or held is None:
             return None
-        audience = self.scopes[held.family] | self._rising.get(held.family, set())
-        return None if received.scope & audience else refuse(record, "out_of_scope")
+        seen_by = self.scopes[held.family] | self._rising.get(held.family, set())
+        if received.scope & seen_by:
+            return None
+        return None if self._held_then(received, seen_by) else refuse(record, "out_of_scope")
+
+    def _held_then(self, received: Received, seen_by: set[str]) -> bool:
+        """Say whether its author held a scope on it when he wrote it; what he lost since is not shown to him."""
+        if received.authored_at is None:
+            return False
+        arrived = received.arrived.at if received.arrived else self.now
+        author = received.operation.author.officer
+        then = self.home.scopes_then(self.session, author, received.authored_at, arrived)
+        if not then & seen_by:
+            return False
+        self._blind.add(received.operation.id)
+        return True
 
     def _keep(self, operation: Operation, held: Held | None, decision: Decision) -> None:
         after = decision.record
@@ -307,9 +344,11 @@ class Workspace:
 
     def _flush(self) -> list[Change]:
         """Write what is decided; returns what changed since the last flush."""
+        for one in self.home.complete(self.session, self._changes(), self.now):
+            self.decide(own_operation(one))
+        changes = self._changes()
         changed = [self.held[record] for record in self._before]
-        changes = [Change(self._before[one.record.id], one.record) for one in changed]
-        joined = self._joined(changed)
+        joined = audience.joined(self.session, self.home.types, self.scopes, changed, self._before)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
         settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
@@ -319,7 +358,7 @@ class Workspace:
             first = last - count + 1
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
-        self._publish(changed, seqs, joined, first + len(changed))
+        shelf.publish(self.session, audience.rows(self.scopes, changed, seqs, joined, first + len(changed)))
         fresh = [one for one in done if one.received.arrived is None]
         inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
         members.add(self.session, self._enlisted)
@@ -329,6 +368,10 @@ class Workspace:
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
         self.home.save(self.session, [one.record for one in changed])
         return changes
+
+    def _changes(self) -> list[Change]:
+        """What was decided and is not written yet."""
+        return [Change(before, self.held[record].record) for record, before in self._before.items()]
 
     def _write_waiting(self, done: Sequence[Done], settled: Sequence[Done], first: int) -> None:
         for one in done:
@@ -346,49 +389,9 @@ class Workspace:
             return ()
         return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
 
-    def _joined(self, changed: Sequence[Held]) -> list[tuple[str, str, str]]:
-        """What families gain by these changes: (scope, a record that it did not see before, family)."""
-        gained: dict[str, set[str]] = {}
-        for one in changed:
-            brought = self.home.types[one.record.type].scopes(one.record.body)
-            gained.setdefault(one.family, set()).update(brought - self.scopes[one.family])
-        touched = {one.record.id for one in changed}
-        old = shelf.members(self.session, [family for family, scopes in gained.items() if scopes])
-        for family, scopes in gained.items():
-            self.scopes[family] |= scopes
-        return [
-            (scope, record, family)
-            for family, scopes in gained.items()
-            for scope in sorted(scopes)
-            for record in sorted(old.get(family, []))
-            if record not in touched
-        ]
-
-    def _publish(
-        self,
-        changed: Sequence[Held],
-        seqs: Mapping[str, int],
-        joined: Sequence[tuple[str, str, str]],
-        start: int,
-    ) -> None:
-        rows = [
-            _audience(scope, one.record.id, one.family, seqs[one.record.id])
-            for one in changed
-            for scope in self.scopes[one.family]
-        ]
-        rows += [
-            _audience(scope, record, family, start + index)
-            for index, (scope, record, family) in enumerate(joined)
-        ]
-        shelf.publish(self.session, rows)
-
 
 def _restore(values: dict[str, T], name: str, value: T | None) -> None:
     if value is None:
         values.pop(name, None)
     else:
         values[name] = value
-
-
-def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
-    return {"scope": scope, "record": record, "family": family, "seq": seq, "since": seq}

@@ -64,6 +64,7 @@ class AudienceRow(Base):
 class OperationRow(Base):
     """Every operation that ever arrived, whole, with what became of it: the inbox and the history.
 
+    schema: the number under which it was written, by which its payload is read ever after.
     context: who its author was and what he could reach when it arrived; kept while it is not final, so that
     it can be tried again as it was meant. problem: the code, while it is quarantined.
     """
@@ -92,6 +93,7 @@ class OperationRow(Base):
     action: Mapped[str] = mapped_column(sa.String(64))
     payload: Mapped[str] = mapped_column(sa.Text)
     payload_sha256: Mapped[str] = mapped_column(sa.String(64))
+    schema: Mapped[int] = mapped_column(server_default="1")
     seen: Mapped[int]
     outcome: Mapped[str] = mapped_column(sa.String(16))
     version: Mapped[int | None]

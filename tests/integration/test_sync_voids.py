@@ -56,7 +56,7 @@ def test_a_voided_record_reaches_everybody_with_its_reason(bureau: Bureau) -> No
     assert (again["outcome"], again["version"]) == ("unchanged", 2)
     fresh = terminal(bureau, "li")
     fresh.pull()
-    assert fresh.body(record)["void"] == "entered twice"
+    assert fresh.voided[record] == "entered twice"
 
 
 def test_an_edit_after_a_void_is_kept_for_a_supervisor(bureau: Bureau) -> None:
@@ -109,8 +109,8 @@ def test_a_void_does_not_pass_over_what_its_author_has_not_seen(bureau: Bureau) 
     assert settle(chief, found[0]["id"], "mine").json["state"] == "resolved"
     assert settle(chief, found[1]["id"], "theirs").json["state"] == "resolved"
     own.pull()
-    assert own.body(first)["void"] == "mistaken"
-    assert "void" not in own.body(second)
+    assert own.voided[first] == "mistaken"
+    assert second not in own.voided
     own.done(own.void("case", second, own.version(second)))
     chief.done(chief.void("case", third, 1))
 
@@ -195,8 +195,8 @@ def test_a_draft_is_discarded_and_stays_away(bureau: Bureau) -> None:
     again = own.operation("discard", "case", case["record"], base=2)
     assert [one["outcome"] for one in own.send(discard, again)] == ["applied", "unchanged"]
     own.pull()
-    assert own.body(case["record"])["void"] == "discarded"
-    assert "void" not in own.body(photo["record"])
+    assert own.voided[case["record"]] == "discarded"
+    assert photo["record"] not in own.voided
     results = own.send(
         stale.create("case", record=case["record"], description="back") | {"number": 99},
         own.photo(case["record"], own.officer),
