@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session, SessionTransaction
 
+from sync.engine.kinds import Fault
 from sync.engine.merge import refuse
 from sync.engine.translate import Schemas
 from sync.engine.values import FINAL, Decision, Outcome, Record
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
     from sync.service.workspace import Workspace
 
 CODE = "group_incomplete"
-_WORDS = {
-    "member_refused": "组内操作{} 未能执行 · a member could not be applied{}",
-    "member_dismissed": "组内操作{} 已被关闭 · a member was dismissed{}",
-    "sizes_differ": "组内操作所报数目不一 · its members name different sizes",
-    "too_many": "组内操作多于所报数目 · more members than its size",
+_FAULTS = {
+    fault.code: fault.message
+    for fault in (
+        Fault("member_refused", "组内操作{} 未能执行 · a member could not be applied{}"),
+        Fault("member_dismissed", "组内操作{} 已被关闭 · a member was dismissed{}"),
+        Fault("sizes_differ", "组内操作所报数目不一 · its members name different sizes"),
+        Fault("too_many", "组内操作多于所报数目 · more members than its size"),
+    )
 }
 
 
@@ -192,7 +196,7 @@ class Groups:
             if one.problem is not None:
                 decision = Decision(Outcome.QUARANTINED, None, problem=one.problem)
             else:
-                words = _WORDS[code].format(f" {other}", f": {other}")
+                words = _FAULTS[code].format(f" {other}", f": {other}")
                 decision = refuse(None, CODE, ({"pointer": "/group", "code": code, "message": words},))
             self._space.note(one, decision)
 
