@@ -54,16 +54,21 @@ DESK_WORDS: Mapping[str, tuple[str, str]] = {
     # What waits for something else.
     "parked.title": ("等待尚未到达的内容", "Waiting for something that has not arrived"),
     "parked.lead": (
-        "所需内容一到，就自动执行。等待超过一天的，请联系该终端的使用人同步。",
-        "Each is applied once what it needs arrives. If one waits for over a day, have its terminal sync.",
+        "所需内容一到，就自动执行。等待过久的，请联系该终端的使用人同步，或打开处理。",
+        "Each is applied once what it needs arrives. If one is overdue, have its terminal sync, or open it.",
     ),
     "parked.empty": ("没有等待中的操作。", "No operation is waiting."),
     "parked.since": ("等待自", "Waiting since"),
-    "parked.late": ("超过一天", "more than a day"),
+    "parked.late": ("等待过久", "overdue"),
+    "parked.page": (
+        "以下内容到达后会自动执行；确认不会再来的，可关闭此操作。",
+        "It is applied by itself once this has come; close it if that never will.",
+    ),
     "parked.for": ("等待", "Waits for"),
     "parked.record": ("{type}（尚未到达）", "a {type} that has not arrived"),
     "parked.newer": ("此{type}的更新版本", "a newer version of this {type}"),
     "parked.operation": ("另一操作（尚未到达）", "another operation that has not arrived"),
+    "parked.group": ("同组的其他操作（尚未到齐）", "the other operations of its group"),
     "parked.known": ("{type}的{action}（{outcome}）", "{type} · {action} ({outcome})"),
     # How the terminals' sync stands.
     "health.title": ("同步状况", "Sync of the terminals"),

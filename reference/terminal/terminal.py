@@ -7,6 +7,7 @@ crash and go on.
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -141,6 +142,10 @@ class Terminal:
     def discard(self, record: str) -> str:
         """Drop one's own draft; give the operation's id."""
         return self.edits.discard(record)
+
+    def group(self) -> AbstractContextManager[str]:
+        """Let the server apply the edits of a block together or not at all."""
+        return self.edits.group()
 
     def take_photo(self, case: str, photo: Path | bytes, role: str, **more: Any) -> str:
         """Keep a photograph; give the evidence record's id. more: as `Photos.take` has it."""

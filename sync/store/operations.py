@@ -13,6 +13,7 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.engine.values import SERVER_STORE
 from sync.store import upsert as upserting
 from sync.store.prepared import Prepared, among
 from sync.store.tables import ConflictRow, OperationRow
@@ -87,6 +88,18 @@ _AS_IT_CAME = frozenset(column.name for column in OperationRow.__table__.columns
 def revise(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what became of operations that were tried again; as they came they stay. Writes: sync_operation."""
     upsert(session, cast(sa.Table, OperationRow.__table__), rows, keep=_AS_IT_CAME)
+
+
+def others_wrote(session: Session, record: str, *, after: int, column: str, own: str) -> bool:
+    """Say whether anyone but `own` (of the column `store` or `officer`) and the server changed a record since."""
+    query = sa.select(OperationRow.id).where(
+        OperationRow.record == record,
+        OperationRow.version > after,
+        OperationRow.seq.is_not(None),
+        OperationRow.store != SERVER_STORE,
+        getattr(OperationRow, column) != own,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def value_at(session: Session, record: str, field: str, version: int) -> tuple[bool, Any]:

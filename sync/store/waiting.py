@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -45,16 +45,16 @@ def rows(session: Session, ids: Any) -> list[Any]:
 
 
 def reaches(
-    session: Session, needs: Iterable[str], operation: str, unwritten: Mapping[str, Iterable[str]]
+    session: Session, needs: Iterable[str], operations: Set[str], unwritten: Mapping[str, Iterable[str]]
 ) -> bool:
-    """Say whether what is needed waits, through others perhaps, for this very operation.
+    """Say whether what is needed waits, through others perhaps, for one of these very operations.
 
     unwritten: needs by operation, of what this transaction parks and has not written yet.
     """
     seen: set[str] = set()
     front = set(needs)
     while front and len(seen) < MAX_CHAIN:
-        if operation in front:
+        if front & operations:
             return True
         seen |= front
         query = sa.select(WaitingRow.need).where(WaitingRow.operation.in_(front))

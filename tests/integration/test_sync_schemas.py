@@ -109,6 +109,12 @@ class Home:
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """There are no typed rows."""
 
+    def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
+        return ()
+
+    def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        return ()
+
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         return ()
 
