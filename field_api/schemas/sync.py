@@ -67,6 +67,8 @@ class PushLoad(Schema):
             clock=values["clock"],
             health=_bounded(values["health"]),
             schema=values["schema"],
+            app=values.get("app", ""),
+            control_done=tuple(values["control_done"]),
         )
 
 

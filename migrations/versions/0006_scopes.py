@@ -1,6 +1,6 @@
 """sync: sets of scopes by digest, for cursors that outlive a change of scope; auth: who held which when.
 
-Revision 0006, after 0004.
+Revision 0006, after 0005.
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 import sync.store.base
 
 revision = "0006"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 

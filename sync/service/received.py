@@ -34,6 +34,7 @@ class Received:
     arrived: when it came, for one that is tried again; it is in the inbox already.
     authored_at: when it was written, by the server's clock as far as that can be told.
     repair: who had it tried again, why, and what he changed.
+    schema: the number under which it was written; None for the server's own, which are of today.
     """
 
     operation: Operation
@@ -49,6 +50,7 @@ class Received:
     officer: str | None = None
     arrived: Arrival | None = None
     repair: Mapping[str, Any] | None = None
+    schema: int | None = None
     authored_at: datetime | None = None
 
 
@@ -84,6 +86,7 @@ def own_operation(operation: Operation) -> Received:
             "base": operation.base,
             "at": operation.at,
         }
+        | ({"kept": dict(operation.kept)} if operation.kept else {})
     )
     return Received(operation, payload, inbox.digest(payload))
 

@@ -8,9 +8,11 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.store.prepared import Prepared
 from sync.store.tables import OperationRow, SettledRow, WaitingRow
 
 MAX_CHAIN = 1_000
+_ANY = Prepared(lambda _dialect: sa.select(WaitingRow.need).limit(1))
 # Text, since every pull asks it: building it took longer than running it.
 _SETTLED = sa.text(
     "SELECT s.seq, o.result FROM sync_settled AS s JOIN sync_operation AS o ON o.id = s.operation"
@@ -29,7 +31,7 @@ def wait(session: Session, operation: str, needs: Iterable[str]) -> None:
 def woken(session: Session, came: Iterable[str]) -> list[Any]:
     """The rows of operations that wait for something that came, in the order of their arrival."""
     wanted = set(came)
-    if not wanted or session.scalar(sa.select(WaitingRow.need).limit(1)) is None:
+    if not wanted or not _ANY.rows(session):
         return []
     waiting = sa.select(WaitingRow.operation).where(WaitingRow.need.in_(wanted))
     return rows(session, waiting)
