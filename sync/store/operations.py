@@ -13,6 +13,7 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.store import upsert as upserting
 from sync.store.prepared import Prepared, among
 from sync.store.tables import ConflictRow, OperationRow
 from sync.store.upsert import upsert
@@ -72,12 +73,11 @@ _KNOWN = Prepared(
         OperationRow.result,
     ).where(among(OperationRow.id, "ids", dialect))
 )
-_INSERT = Prepared(lambda _dialect: sa.insert(OperationRow))
 
 
 def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write operations. Writes: sync_operation."""
-    _INSERT.each(session, rows)
+    upserting.insert(session, cast(sa.Table, OperationRow.__table__), rows)
 
 
 _REVISED = frozenset({"seen", "outcome", "version", "seq", "result", "changed", "context", "problem"})
