@@ -29,7 +29,8 @@ class Held:
         if held is not None and _is_current(held, generation) and held["version"] >= change["version"]:
             return 0
         void = change["action"] == "void"
-        kept = held["body"] if held is not None and void else "{}"
+        # A rotten body is not blessed with a new digest because its record was voided.
+        kept = held["body"] if held is not None and void and _is_sound(held) else "{}"
         body = json.dumps(change["body"]) if "body" in change else kept
         self._store.execute(
             "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -77,7 +78,9 @@ class Held:
 
     def mark(self, replaced: Any) -> None:
         """Mark the records of replaced buckets as out of date, for what follows to refill."""
-        buckets = set(replaced) if isinstance(replaced, list) else set()
+        buckets = {one for one in replaced if isinstance(one, int)} if isinstance(replaced, list) else set()
+        if not buckets:
+            return
         generation = self._store.get("generation", 0)
         for row in self._store.all("SELECT id FROM record WHERE evicted = 0"):
             if bucket(row["id"]) in buckets:
@@ -101,5 +104,8 @@ def drop_cursor(store: Store) -> None:
 
 def _is_current(held: Any, generation: int) -> bool:
     """Say whether a held record is whole and of this pull's generation, so that versions compare."""
-    sound = digest(held["body"]) == held["body_sha256"]
-    return sound and not held["evicted"] and bool(held["generation"] == generation)
+    return _is_sound(held) and not held["evicted"] and bool(held["generation"] == generation)
+
+
+def _is_sound(held: Any) -> bool:
+    return bool(digest(held["body"]) == held["body_sha256"])
