@@ -176,6 +176,7 @@ def test_the_page_shows_what_to_do_and_who_has_noted_it(bureau: Bureau, own: Ter
     contradict(own, record["record"])
     own.number = 0
     own.push(own.create("incident", occurred_at=MOMENT))
+    own.number = 10
     behind(bureau, own)
     for one in look(bureau):
         assert f'action="{PAGE}/{one.id}/seen"' in page(supervisor, PAGE)
