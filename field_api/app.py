@@ -49,7 +49,7 @@ def create_app(config: Config, *, nudges: bool = True) -> Flask:
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
-    home = Bureau(config.region)
+    home = Bureau(config.region, config.offline_ttl_s)
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, lambda: datetime.now(UTC), limits)

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from field_api import backup, migrate, openapi
 from field_api.app import create_app
 from field_api.auth import officers, passwords, receipts, terminals, wipes
+from field_api.auth.assignments import Assignment
 from field_api.auth.identity import ROLES
 from field_api.auth.keys import KeyFileError, Keys
 from field_api.auth.officers import NewOfficer, OfficerError
@@ -205,6 +206,21 @@ def officer_password(
     _change(config, work)
     if generate_password:
         click.echo(f"password {password}")
+
+
+@officer.command(name="assign")
+@click.argument("username")
+@click.option("--unit", "units", multiple=True, required=True, help="the first is his own")
+@click.option("--grid", "grids", multiple=True, help="grids beyond his units")
+@click.pass_obj
+def officer_assign(config: Config, username: str, *, units: tuple[str, ...], grids: tuple[str, ...]) -> None:
+    """Give an officer these units and grids instead of those that he has."""
+    new = Assignment(units[0], units[1:], grids)
+
+    def work(session: Session) -> None:
+        staff.assign(session, services().home, officers.find_officer(session, username).id, new, _now())
+
+    _change(config, work)
 
 
 @officer.command(name="disable")

@@ -22,7 +22,6 @@ from sync.store.tables import OperationRow
 OVERDUE = timedelta(hours=24)
 # A fault that is met again and again must not make the look as long as its list.
 ROWS_LIMIT = 5_000
-_CHANGED = '%"code":"write_once_changed"%'
 
 
 def look(session: Session, silent_after_s: float, now: datetime) -> None:
@@ -46,7 +45,7 @@ def _silent(session: Session, silent_after_s: float, now: datetime) -> Iterator[
 
 def _contradicted(session: Session) -> Iterator[Finding]:
     """Records whose once-written fields somebody tried to write anew, while that waits for a person."""
-    rows = _kept(session, "quarantined", OperationRow.result.like(_CHANGED))
+    rows = _kept(session, "quarantined", OperationRow.problem == "write_once_changed")
     for record, those in _grouped(rows, "record").items():
         first = those[0]
         detail = {"type": first.type, "names": [row.id for row in those[:NAMED_LIMIT]]}

@@ -1,4 +1,4 @@
-"""`/sync`: hello, schema, push, pull."""
+"""`/sync`: hello, schema, push, pull, repair."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from field_api import alerts
 from field_api.auth import terminals, wipes
 from field_api.auth.identity import Identity
 from field_api.casework import schema
-from field_api.endpoint import Answer, Context, endpoint, write
+from field_api.casework.schemas import SCHEMAS
+from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
 from field_api.pressure import WRITERS
 from field_api.problems import Problem
-from field_api.schemas.sync import Ask, HelloDump, PullDump, PullLoad, PushDump, PushLoad, SchemaDump
+from field_api.schemas.sync import HelloDump, PullDump, PullLoad, PushDump, PushLoad, RepairDump, RepairLoad, SchemaDump
 from sync.service import pull as pulling
 from sync.service import push as pushing
 from sync.store import sequence, stores
@@ -30,16 +31,16 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 @blueprint.get("/hello")
 @endpoint("Say hello", dump=HelloDump, tag="sync")
 def hello(context: Context) -> Answer:
-    position = sequence.position(context.session)
+    position, safe_before = sequence.position(context.session), sequence.safe_before(context.session)
     return Answer(
         {
             "protocol": 1,
             "server_time": context.now.isoformat(timespec="milliseconds"),
             "server_hlc": str(position.hlc),
             "epoch": position.epoch,
-            "schema": {"current": schema.CURRENT, "oldest": schema.OLDEST},
+            "schema": {"current": SCHEMAS.current, "oldest": SCHEMAS.oldest},
             "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
-            "safe_before": position.safe_before.isoformat() if position.safe_before else None,
+            "safe_before": safe_before.isoformat() if safe_before else None,
             "backoff_ms": _backoff_ms(context),
             "control": dict(context.identity.control),
         }
@@ -73,7 +74,7 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     if len(batch.operations) > context.config.batch_limit:
         raise Problem("batch_too_large")
     home = services().home
-    prepared = pushing.prepare(home, pusher, batch, now=context.now, schema=schema.CURRENT)
+    prepared = pushing.prepare(home, pusher, batch, now=context.now)
 
     def work() -> dict[str, Any]:
         answer = pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
@@ -117,28 +118,42 @@ def _backoff_ms(context: Context) -> int:
 @blueprint.post("/pull")
 @endpoint(
     "Receive what changed",
+    mode="own",
     load=PullLoad,
     dump=PullDump,
     tag="sync",
     problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
 )
-def pull(context: Context, ask: Ask) -> Answer:
-    identity = context.identity
+def pull(context: Context, asked: pulling.Asked) -> Answer:
+    return _page(context, asked)
+
+
+@blueprint.post("/repair")
+@endpoint(
+    "Compare by 256 sums, and receive again what differs",
+    mode="own",
+    load=RepairLoad,
+    dump=RepairDump,
+    tag="sync",
+    problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
+)
+def repair(context: Context, asked: pulling.Asked) -> Answer:
+    return _page(context, asked)
+
+
+def _page(context: Context, asked: pulling.Asked) -> Answer:
+    """A page on one snapshot; its cursor may name what must be on record before it is sent."""
+    session, identity = context.session, context.identity
     reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
+    types, mac = services().home.types, context.keys.mac
     try:
-        page = pulling.pull(
-            context.session,
-            services().home.types,
-            reader,
-            cursor=ask.cursor,
-            limit=ask.limit,
-            lanes=ask.lanes,
-            mac=context.keys.mac,
-        )
+        page = read(session, lambda: pulling.pull(session, types, reader, asked, mac))
     except pulling.CursorInvalid:
         raise Problem("cursor_invalid") from None
     except pulling.CursorExpired:
         raise Problem("cursor_expired") from None
+    if page.sets:
+        write(session, lambda: page.keep(session))
     page = _with_orders(page, identity)
     if NDJSON in request.headers.get("Accept", ""):
         return Answer(page.as_lines(), media_type=NDJSON)

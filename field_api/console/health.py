@@ -43,7 +43,7 @@ def wipe(context: Context, terminal: str) -> Answer:
     _require_confirmed(context)
     when = request.form.get("when")
     if when not in ("after_push", "now"):
-        raise Problem("invalid_field", errors=[{"pointer": "/when", "code": "unknown", "message": "when"}])
+        raise Problem("invalid_field", errors=[{"pointer": "/when", "code": "invalid", "message": "when"}])
     by = context.identity.username
     wipes.order(context.session, terminal, by, context.now, after_push=when == "after_push")
     return see("/console/health", done="wipe_ordered")
@@ -53,4 +53,4 @@ def _require_confirmed(context: Context) -> None:
     context.identity.require("admin")
     return_to("/console/health")
     if request.form.get("confirm") != "yes":
-        raise Problem("invalid_field", errors=[{"pointer": "/confirm", "code": "missing", "message": "confirm"}])
+        raise Problem("invalid_field", errors=[{"pointer": "/confirm", "code": "required", "message": "confirm"}])

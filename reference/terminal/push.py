@@ -13,7 +13,7 @@ from typing import Any
 
 from reference.terminal.clock import Clock
 from reference.terminal.control import Control
-from reference.terminal.edits import stamp
+from reference.terminal.edits import schema_number, stamp
 from reference.terminal.errors import ReceiptRefusedError
 from reference.terminal.held import drop_cursor
 from reference.terminal.http import BASE, Line, Reply, Verdict
@@ -111,30 +111,33 @@ class Push:
         return self._store.one("SELECT * FROM batch LIMIT 1")
 
     def _fill(self, tried: set[str]) -> Any:
-        """Write the next batch: operations of one store, in the order of their numbers."""
+        """Write the next batch: operations of one store and one schema, in the order of their numbers.
+
+        They go under the schema that they were written under, whatever the terminal has learnt since.
+        """
         limits = self._limits()
         with self._store.transaction():
-            rows = self._store.all("SELECT id, store, payload FROM sendable ORDER BY seq")
+            rows = self._store.all("SELECT id, store, schema, payload FROM sendable ORDER BY seq")
             chosen: list[Any] = []
             left = limits["bytes"] - ENVELOPE_BYTES
             for row in (row for row in rows if row["id"] not in tried):
                 left -= len(row["payload"]) + 1
                 full = len(chosen) >= min(self._size(), limits["operations"]) or left < 0
-                if chosen and (full or row["store"] != chosen[0]["store"]):
+                if chosen and (full or _envelope_of(row) != _envelope_of(chosen[0])):
                     break
                 chosen.append(row)
             if not chosen and (tried or not self._control.unconfirmed()):
                 return None
-            store = chosen[0]["store"] if chosen else self._store.get("store")
-            self._write([row["id"] for row in chosen], [row["payload"] for row in chosen], store)
+            of = _envelope_of(chosen[0]) if chosen else (self._store.get("store"), schema_number(self._store))
+            self._write(chosen, *of)
         return self._open()
 
-    def _write(self, ids: list[str], payloads: list[bytes], store: str) -> None:
+    def _write(self, chosen: list[Any], store: str, schema: int) -> None:
         batch = self._outcomes.new_id()
-        raw = b"[" + b",".join(payloads) + b"]"
-        self._store.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", batch, store, raw, self._now())
-        for id_ in ids:
-            self._store.execute("UPDATE operation SET batch = ? WHERE id = ?", batch, id_)
+        raw = b"[" + b",".join(row["payload"] for row in chosen) + b"]"
+        self._store.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", batch, store, raw, self._now(), schema)
+        for row in chosen:
+            self._store.execute("UPDATE operation SET batch = ? WHERE id = ?", batch, row["id"])
 
     def _close(self, batch: Any) -> None:
         self._store.execute("UPDATE operation SET batch = NULL WHERE batch = ?", batch["id"])
@@ -175,7 +178,7 @@ class Push:
             hlc = stamp(self._store, self._clock, self._store.get("terminal_no"))
         envelope = {
             "protocol": 1,
-            "schema": self._store.get("schema", {}).get("schema", 1),
+            "schema": batch["schema"],
             "app": APP,
             "batch": batch["id"],
             "store": batch["store"],
@@ -204,6 +207,11 @@ class Push:
 
     def _now(self) -> str:
         return self._clock.wall().isoformat(timespec="milliseconds")
+
+
+def _envelope_of(row: Any) -> tuple[str, int]:
+    """Give what all operations of one batch must share."""
+    return row["store"], row["schema"]
 
 
 def _ids(batch: Any) -> set[str]:
