@@ -50,6 +50,11 @@ class Held:
 
     def evict(self, record: str) -> int:
         """Drop what is held of a record; its name stays, so that no late answer brings it back."""
+        self._drop(record)
+        self._store.execute("DELETE FROM loss WHERE record = ?", record)
+        return 1
+
+    def _drop(self, record: str) -> None:
         self._store.execute(
             "INSERT INTO record VALUES (?, '', 0, '{}', ?, '[]', 0, NULL, 1, ?)"
             " ON CONFLICT (id) DO UPDATE SET version = 0, body = '{}',"
@@ -60,8 +65,6 @@ class Held:
         self._store.execute(
             "UPDATE operation SET shown = 0 WHERE record = ? AND state IN ('settled', 'final')", record
         )
-        self._store.execute("DELETE FROM loss WHERE record = ?", record)
-        return 1
 
     def sweep(self) -> None:
         """At the end of a fresh pull, drop what it did not name: that is no longer held by this terminal."""
@@ -89,9 +92,12 @@ class Held:
                 )
 
     def forget(self) -> None:
-        """Let go of everything, as when another officer takes the terminal; what is unsent stays."""
+        """Let go of everything, as when another officer takes the terminal.
+
+        What is unsent stays, and so does what its author has still to be told: only he is shown it.
+        """
         for row in self._store.all("SELECT id FROM record WHERE evicted = 0"):
-            self.evict(row["id"])
+            self._drop(row["id"])
         drop_cursor(self._store)
 
 
