@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Blueprint, request
 
 from field_api.auth.identity import Identity
-from field_api.casework import schema
+from field_api.casework import imports, schema
 from field_api.casework.schemas import SCHEMAS
-from field_api.endpoint import Answer, Context, endpoint, write
+from field_api.endpoint import Answer, Context, endpoint
 from field_api.extensions import services
 from field_api.problems import Problem
-from field_api.schemas.sync import Ask, HelloDump, PullDump, PullLoad, PushDump, PushLoad, SchemaDump
+from field_api.schemas.sync import Ask, HelloDump, ImportLoad, PullDump, PullLoad, PushDump, PushLoad, SchemaDump
 from sync.service import pull as pulling
 from sync.service import push as pushing
-from sync.store import sequence, stores
-
-_FOREIGN = {"pointer": "/store", "code": "foreign", "message": "此库属于另一终端 · another terminal's store"}
+from sync.store import sequence
 
 NDJSON = "application/x-ndjson"
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
@@ -71,17 +67,24 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     home = services().home
     prepared = pushing.prepare(home, pusher, batch, now=context.now)
 
-    def work() -> dict[str, Any]:
-        return pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
+    locks = context.config.data / "locks"
+    return Answer(imports.take(context.session, locks, home, prepared, context.keys.sign_jws))
 
-    try:
-        with stores.one_at_a_time(context.config.data / "locks", pusher.terminal):
-            answer = write(context.session, work)
-    except stores.InFlight:
-        raise Problem("push_in_flight", retry_after_s=1) from None
-    except stores.StoreForeign:
-        raise Problem("envelope_invalid", errors=[_FOREIGN]) from None
-    return Answer(answer)
+
+@blueprint.post("/import")
+@endpoint(
+    "Process a sealed export like a push of its terminal",
+    caller="either",
+    mode="own",
+    load=ImportLoad,
+    dump=PushDump,
+    tag="sync",
+    problems=("not_permitted", "export_invalid", "out_of_scope", "envelope_invalid", "push_in_flight"),
+)
+def import_export(context: Context, export: str) -> Answer:
+    sign = context.keys.sign_jws
+    config, home = context.config, services().home
+    return Answer(imports.take_export(context.session, config, home, context.identity, export, sign, context.now))
 
 
 @blueprint.post("/pull")

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.console import cases, conflicts, delivery, health, pictures, problem_pages, quarantine, sign_in
+from field_api.console import (
+    cases,
+    conflicts,
+    delivery,
+    health,
+    imports,
+    pictures,
+    problem_pages,
+    quarantine,
+    sign_in,
+)
 
 
 def blueprints() -> list[Blueprint]:
@@ -18,5 +28,6 @@ def blueprints() -> list[Blueprint]:
         delivery.blueprint,
         quarantine.blueprint,
         health.blueprint,
+        imports.blueprint,
         problem_pages.blueprint,
     ]

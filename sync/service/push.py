@@ -207,7 +207,7 @@ def _answer_one(
     kept: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The result of one operation; an original and another payload under its id are answered apart."""
-    own, key = one.operation.id, _reuse_key(one)
+    own, key = one.operation.id, reuse_key(one.sha256)
     row = rows.get(own)
     if fresh.get(own) is one or (row is not None and own in results and row.payload_sha256 == one.sha256):
         return results[own]
@@ -220,9 +220,9 @@ def _answer_one(
     return {**answer, "id": own}
 
 
-def _reuse_key(received: Received) -> str:
+def reuse_key(sha256: str) -> str:
     """The name that an operation is kept under when its id was used before with another payload."""
-    return f"reused:{received.sha256[:56]}"
+    return f"reused:{sha256[:56]}"
 
 
 def _reused(
@@ -234,7 +234,7 @@ def _reused(
         row = rows.get(one.operation.id)
         known = row.payload_sha256 if row is not None else fresh[one.operation.id].sha256
         if known != one.sha256:
-            reused[_reuse_key(one)] = _set_aside(one)
+            reused[reuse_key(one.sha256)] = _set_aside(one)
     kept = inbox.known(session, reused.keys())
     for key in kept:
         del reused[key]
@@ -242,7 +242,7 @@ def _reused(
 
 
 def _set_aside(received: Received) -> Received:
-    operation = replace(received.operation, id=_reuse_key(received))
+    operation = replace(received.operation, id=reuse_key(received.sha256))
     return replace(received, operation=operation, problem=Problem("operation_id_reused"))
 
 
@@ -303,14 +303,14 @@ def _apply_one_by_one(
 
 def _meanwhile(session: Session, home: Home, one: Received, now: datetime) -> dict[str, Any] | None:
     """The answer where another push brought an operation under this id after ours had looked."""
-    known = inbox.known(session, {one.operation.id, _reuse_key(one)})
+    known = inbox.known(session, {one.operation.id, reuse_key(one.sha256)})
     row = known.get(one.operation.id)
     if row is None:
         return None
     if row.payload_sha256 == one.sha256:
         return _again(None, row)
-    if _reuse_key(one) in known:
-        return _again(None, known[_reuse_key(one)])
+    if reuse_key(one.sha256) in known:
+        return _again(None, known[reuse_key(one.sha256)])
     with session.begin_nested():
         [result] = Workspace(session, home, now).apply([_set_aside(one)])
     return {**result, "id": one.operation.id}
