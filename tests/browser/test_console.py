@@ -25,6 +25,7 @@ def paths(site: Site) -> list[str]:
         "/console/quarantine",
         f"/console/quarantine/{site.quarantined}",
         "/console/health",
+        "/console/import",
         "/problems/",
         "/problems/own_case",
         "/console/nowhere",
