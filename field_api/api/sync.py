@@ -1,16 +1,32 @@
-"""`/sync`: hello, schema, push, pull."""
+"""`/sync`: hello, schema, push, pull, repair."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
+import orjson
 from flask import Blueprint, request
 
+from field_api.auth import terminals, wipes
 from field_api.auth.identity import Identity
-from field_api.casework import imports, schema
+from field_api.casework import imports, pushes, schema
 from field_api.casework.schemas import SCHEMAS
-from field_api.endpoint import Answer, Context, endpoint
+from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
+from field_api.pressure import WRITERS
 from field_api.problems import Problem
-from field_api.schemas.sync import Ask, HelloDump, ImportLoad, PullDump, PullLoad, PushDump, PushLoad, SchemaDump
+from field_api.schemas.sync import (
+    HelloDump,
+    ImportLoad,
+    PullDump,
+    PullLoad,
+    PushDump,
+    PushLoad,
+    RepairDump,
+    RepairLoad,
+    SchemaDump,
+)
 from sync.service import pull as pulling
 from sync.service import push as pushing
 from sync.store import sequence
@@ -22,7 +38,7 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 @blueprint.get("/hello")
 @endpoint("Say hello", dump=HelloDump, tag="sync")
 def hello(context: Context) -> Answer:
-    position = sequence.position(context.session)
+    position, safe_before = sequence.position(context.session), sequence.safe_before(context.session)
     return Answer(
         {
             "protocol": 1,
@@ -31,9 +47,9 @@ def hello(context: Context) -> Answer:
             "epoch": position.epoch,
             "schema": {"current": SCHEMAS.current, "oldest": SCHEMAS.oldest},
             "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
-            "safe_before": position.safe_before.isoformat() if position.safe_before else None,
-            "backoff_ms": context.config.backoff_ms,
-            "control": {},
+            "safe_before": safe_before.isoformat() if safe_before else None,
+            "backoff_ms": _backoff_ms(context),
+            "control": dict(context.identity.control),
         }
     )
 
@@ -67,8 +83,14 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     home = services().home
     prepared = pushing.prepare(home, pusher, batch, now=context.now)
 
-    locks = context.config.data / "locks"
-    return Answer(imports.take(context.session, locks, home, prepared, context.keys.sign_jws))
+    def work() -> dict[str, Any]:
+        answer = pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
+        _heed(context, batch)
+        pushes.tell_of_clone(context.session, prepared, answer["results"], context.now)
+        return answer | {"control": _orders_left(identity, batch)}
+
+    answer = pushes.in_turn(context.session, context.config, pusher.terminal, work)
+    return Answer(answer | {"backoff_ms": _backoff_ms(context)})
 
 
 @blueprint.post("/import")
@@ -87,34 +109,76 @@ def import_export(context: Context, export: str) -> Answer:
     return Answer(imports.take_export(context.session, config, home, context.identity, export, sign, context.now))
 
 
+def _heed(context: Context, batch: pushing.Batch) -> None:
+    """Note what a push tells beside its operations: orders carried out, the program's version."""
+    identity, session = context.identity, context.session
+    terminal = _terminal(identity)
+    wipes.confirm(session, terminal, batch.control_done, context.now)
+    if batch.app and batch.app != identity.app_version:
+        terminals.note_version(session, terminal, batch.app)
+
+
+def _orders_left(identity: Identity, batch: pushing.Batch) -> dict[str, Any]:
+    """What the terminal is still ordered to do once this push has been heard."""
+    done = identity.control.get("wipe", {}).get("id") in batch.control_done
+    return {} if done else dict(identity.control)
+
+
+def _backoff_ms(context: Context) -> int:
+    return max(context.config.backoff_ms, WRITERS.backoff_ms())
+
+
 @blueprint.post("/pull")
 @endpoint(
     "Receive what changed",
+    mode="own",
     load=PullLoad,
     dump=PullDump,
     tag="sync",
     problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
 )
-def pull(context: Context, ask: Ask) -> Answer:
-    identity = context.identity
+def pull(context: Context, asked: pulling.Asked) -> Answer:
+    return _page(context, asked)
+
+
+@blueprint.post("/repair")
+@endpoint(
+    "Compare by 256 sums, and receive again what differs",
+    mode="own",
+    load=RepairLoad,
+    dump=RepairDump,
+    tag="sync",
+    problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
+)
+def repair(context: Context, asked: pulling.Asked) -> Answer:
+    return _page(context, asked)
+
+
+def _page(context: Context, asked: pulling.Asked) -> Answer:
+    """A page on one snapshot; its cursor may name what must be on record before it is sent."""
+    session, identity = context.session, context.identity
     reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
+    types, mac = services().home.types, context.keys.mac
     try:
-        page = pulling.pull(
-            context.session,
-            services().home.types,
-            reader,
-            cursor=ask.cursor,
-            limit=ask.limit,
-            lanes=ask.lanes,
-            mac=context.keys.mac,
-        )
+        page = read(session, lambda: pulling.pull(session, types, reader, asked, mac))
     except pulling.CursorInvalid:
         raise Problem("cursor_invalid") from None
     except pulling.CursorExpired:
         raise Problem("cursor_expired") from None
+    if page.sets:
+        write(session, lambda: page.keep(session))
+    page = _with_orders(page, identity)
     if NDJSON in request.headers.get("Accept", ""):
         return Answer(page.as_lines(), media_type=NDJSON)
     return Answer(page.as_object())
+
+
+def _with_orders(page: pulling.Page, identity: Identity) -> pulling.Page:
+    """The page with what the terminal is ordered to do, which it mostly is not."""
+    if not identity.control:
+        return page
+    rest = orjson.loads(b"{" + page.rest) | {"control": dict(identity.control)}
+    return replace(page, rest=orjson.dumps(rest)[1:])
 
 
 def _terminal(identity: Identity) -> str:

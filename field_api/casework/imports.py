@@ -1,47 +1,30 @@
 """The import of a sealed export: a push that came in somebody's hand, under the rights of those who wrote it.
 
-Whoever imports lends no right of his own. `take` is also the way of a push over the line.
+Whoever imports lends no right of his own.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from field_api.auth.exports import Sealed, last_signed_in, open_export
 from field_api.auth.identity import Identity
+from field_api.casework import pushes
 from field_api.config import Config
 from field_api.endpoint import loaded
 from field_api.problems import Problem
 from field_api.schemas.sync import PushLoad
-from field_api.transactions import read, write
+from field_api.transactions import read
 from sync.engine.kinds import UUID, parse_time
 from sync.service import push as pushing
 from sync.service.decode import not_signed_in
 from sync.service.home import Colleague, Home
-from sync.store import stores
 
-_FOREIGN = {"pointer": "/store", "code": "foreign", "message": "此库属于另一终端 · another terminal's store"}
 _SUSPECT = timedelta(seconds=pushing.CLOCK_SUSPECT_S)
-
-
-def take(session: Session, locks: Path, home: Home, prepared: pushing.Prepared, sign: pushing.Sign) -> dict[str, Any]:
-    """Take a batch in, one of its terminal at a time, and commit it.
-
-    Raises:
-        Problem: push_in_flight, envelope_invalid.
-    """
-    try:
-        with stores.one_at_a_time(locks, prepared.pusher.terminal):
-            return write(session, lambda: pushing.push(session, home, prepared, sign=sign))
-    except stores.InFlight:
-        raise Problem("push_in_flight", retry_after_s=1) from None
-    except stores.StoreForeign:
-        raise Problem("envelope_invalid", errors=[_FOREIGN]) from None
 
 
 def take_export(
@@ -67,7 +50,13 @@ def take_export(
         unknown = [one if one.officer or one.problem else replace(one, problem=not_signed_in())
                    for one in prepared.received]  # fmt: skip
         prepared = replace(prepared, received=unknown)
-    return take(session, config.data / "locks", home, prepared, sign)
+
+    def work() -> dict[str, Any]:
+        answer = pushing.push(session, home, prepared, sign=sign)
+        pushes.tell_of_clone(session, prepared, answer["results"], now)
+        return answer
+
+    return pushes.in_turn(session, config, sealed.terminal, work)
 
 
 def _author(session: Session, home: Home, sealed: Sealed, now: datetime) -> Colleague | None:

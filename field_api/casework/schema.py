@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from field_api.casework import words
 from field_api.casework.enums import ENUMS
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import TYPES
@@ -23,7 +24,7 @@ def describe() -> dict[str, Any]:
             name: [{"code": code, "zh": zh, "en": en} for code, zh, en in entries] for name, entries in ENUMS.items()
         },
         "rules": [],
-        "words": {},
+        "words": words.served(),
     }
 
 

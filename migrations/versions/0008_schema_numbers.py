@@ -1,13 +1,13 @@
 """sync: under which schema number each operation was written.
 
-Revision 0008, after 0004.
+Revision 0008, after 0007.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

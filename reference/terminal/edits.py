@@ -171,3 +171,8 @@ def payload_of(row: Any) -> dict[str, Any]:
     """Read a stored operation back."""
     operation: dict[str, Any] = json.loads(row["payload"])
     return operation
+
+
+def author_of(row: Any) -> str:
+    """Read who wrote a stored operation."""
+    return str(payload_of(row).get("officer", ""))

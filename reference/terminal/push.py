@@ -1,7 +1,8 @@
 """Bring the officer's operations to the server, and let go of them only against a receipt.
 
 A batch is on disk before it is sent and keeps its id and its operations, byte for byte, until it is
-answered; the envelope's clock and health are read anew, since the server corrects times by them.
+answered or goes out by halves, because it was too much for the server or the line; the envelope's clock and
+health are read anew, since the server corrects times by them. What passes lets the batches grow again.
 """
 
 import json
@@ -58,6 +59,10 @@ class Push:
             batch = self._open() or self._fill(tried)
             if batch is None:
                 return report
+            if report.batches and report.wait_s > 0:
+                # The server asks for a pause: the rest stands on the disk and goes out after it.
+                report.verdict, report.code = Verdict.LATER, "backoff"
+                return report
             tried.update(_ids(batch))
             self._exchange(batch, report)
             if report.verdict in (Verdict.SPLIT, Verdict.FIX):
@@ -78,9 +83,12 @@ class Push:
                 reply = self._line.later(reply.status, code=code)
             else:
                 report.batches += 1
-                report.wait_s = seconds(reply.document.get("backoff_ms"))
+                asked_s = seconds(reply.document.get("backoff_ms"))
+                report.wait_s = self._line.at_least(asked_s)
         if reply.verdict is Verdict.RESYNC:
             drop_cursor(self._store)
+        if reply.less_may_pass:
+            self._halve(batch)
         report.verdict, report.code = reply.verdict, reply.code
         report.wait_s = max(report.wait_s, reply.wait_s)
 
@@ -138,17 +146,29 @@ class Push:
     def _divide(self, batch: Any, report: PushReport) -> set[str]:
         """Send a refused batch again in halves; a single refused operation is set aside and shown."""
         ids = _ids(batch)
+        if self._halve(batch):
+            return ids
         with self._store.transaction():
             self._close(batch)
-            if len(ids) > 1:
-                self._store.set("batch_size", max(1, len(ids) // 2))
-                return ids
             for id_ in ids:
                 self._store.execute("UPDATE operation SET state = 'set_aside' WHERE id = ?", id_)
                 self._store.notice("set_aside", id_, {"code": report.code}, self._now())
             if not ids:
                 self._control.confirmed(self._control.unconfirmed())
         return set()
+
+    def _halve(self, batch: Any) -> bool:
+        """Take a batch back into the queue, to go out by halves; False for one that cannot be divided.
+
+        Whether the server took it in is not known, and does not matter: it knows its operations by their ids.
+        """
+        ids = _ids(batch)
+        if len(ids) < 2:
+            return False
+        with self._store.transaction():
+            self._close(batch)
+            self._store.set("batch_size", len(ids) // 2)
+        return True
 
     def body(self, batch: Any, confirmed: list[str]) -> bytes:
         """Put a fresh envelope around the batch's unchanging operations."""

@@ -16,6 +16,7 @@ from sync.engine.values import (
     Conflict,
     Decision,
     Field,
+    Flag,
     MergeClass,
     Operation,
     Outcome,
@@ -235,7 +236,7 @@ def _conclude(
     effective = {name: asked[name] for name, verdict in verdicts.items() if verdict.word == APPLIED}
     effective |= extra
     outcome = _outcome({verdict.word for verdict in verdicts.values()}, bool(extra) or record.version == 0)
-    flags = ("server_owned",) if any(verdict.word == IGNORED for verdict in verdicts.values()) else ()
+    flags = (Flag.SERVER_OWNED,) if any(verdict.word == IGNORED for verdict in verdicts.values()) else ()
     conflicts = tuple(
         _conflict(record_type, record, operation, name, verdict)
         for name, verdict in verdicts.items()

@@ -36,6 +36,20 @@ class Outcome(StrEnum):
     RETRY = "retry"
 
 
+class Flag(StrEnum):
+    """What a result may carry besides its outcome. Source: protocol, push.
+
+    PROCEDURE_DEFECT is followed by `:` and the rule.
+    """
+
+    CLOCK_SUSPECT = "clock_suspect"
+    NUMBER_REUSED = "number_reused"
+    PROCEDURE_DEFECT = "procedure_defect"
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    LATE = "late"
+    SERVER_OWNED = "server_owned"
+
+
 FINAL = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.PROPOSED, Outcome.UNCHANGED, Outcome.DISMISSED})
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.translate import Reading, Schemas
-from sync.engine.values import Author, Operation, Problem, RecordType
+from sync.engine.values import Author, Flag, Operation, Problem, RecordType
 from sync.service.received import Arrival, Received
 from sync.store import operations as inbox
 
@@ -24,12 +24,16 @@ ACTIONS = ("create", "patch", "append", "transition")
 NOT_YET = ("void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
+SLOW_REQUEST = timedelta(minutes=2)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who pushes, from which store, under which schema, and how its clock stands against the server's."""
+    """Who pushes, from which store, under which schema, and how its clock stands against the server's.
+
+    ahead: too far to be believed.
+    """
 
     author: Author
     batch: str
@@ -39,6 +43,7 @@ class Sender:
     monotonic_ms: int | None
     boot: str | None
     node: str
+    ahead: bool = False
     schema: int | None = None
 
 
@@ -49,17 +54,23 @@ def decode(
 
     read: gives what was sent as today's schema has it. What is kept and receipted is what was sent.
     """
-    payload = _payload(sent)
+    plain = inbox.plain(sent)
+    payload = plain or _payload(sent)
     reading = read(sent)
     raw = reading.raw
     sha256 = inbox.digest(payload)
+    suspect = (Flag.CLOCK_SUSPECT,) if sender.ahead else ()
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
-        fault = _fault("/id", "not_identifier", "没有编号 · no id")
-        return Received(operation, payload, sha256, sender.batch, problem=fault, schema=sender.schema)
-    clock = hlc.bounded(_text(raw, "hlc"), int(sender.now.timestamp() * 1000), sender.node)
+        nameless = _fault("/id", "not_identifier", "没有编号 · no id")
+        return Received(
+            operation, payload, sha256, sender.batch, flags=suspect, problem=nameless, schema=sender.schema
+        )
+    now_ms = int(sender.now.timestamp() * 1000)
+    heard = hlc.parse(raw.get("hlc"))
+    clock = hlc.bounded(heard, now_ms, sender.node)
     operation = _operation(raw, sender.author, clock, reading.kept)
-    problem = _kept_only(sent) or reading.problem or _problem(raw)
+    problem = (None if plain else _kept_only(sent)) or reading.problem or _problem(raw)
     named = raw.get("officer")
     base = raw.get("base") if _is_base(raw.get("base")) else None
     return Received(
@@ -68,10 +79,12 @@ def decode(
         sha256,
         sender.batch,
         sender.scope,
+        flags=(Flag.CLOCK_SUSPECT,) if hlc.is_ahead(heard, now_ms) else suspect,
         base_operation=base.get("operation") if isinstance(base, dict) else None,
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
+        authored_at=None if problem else _authored_at(raw, sender),
         officer=named if isinstance(named, str) and named != sender.author.officer else None,
         schema=sender.schema,
     )
@@ -116,6 +129,7 @@ def revive(row: Any, schemas: Schemas, repair: Mapping[str, Any] | None = None) 
         given=context.get("given", {}),
         problem=problem,
         arrived=Arrival(row.received_at, row.outcome),
+        authored_at=parse_time(context.get("authored_at")),
         repair=repair,
         schema=row.schema,
     )
@@ -270,21 +284,37 @@ def _is_base(base: Any) -> bool:
 
 
 def _corrected(raw: dict[str, Any], sender: Sender, types: Mapping[str, RecordType]) -> dict[str, str]:
-    """The capture time by the monotonic clock, where the device has not been restarted since.
-
-    The device's wall clock may be years off; how long ago something was is not.
-    """
+    """The capture time by the monotonic clock, where the device has not been restarted since."""
     declared = types.get(raw["type"])
-    own = raw.get("monotonic_ms")
     if raw["action"] != "create" or declared is None or declared.corrected is None:
         return {}
+    moment = _by_monotonic(raw, sender)
+    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")} if moment else {}
+
+
+def _by_monotonic(raw: dict[str, Any], sender: Sender) -> datetime | None:
+    """When it was by the server's clock: the device's may be years off; how long ago something was is not."""
+    own = raw.get("monotonic_ms")
     if type(own) is not int or sender.monotonic_ms is None or raw.get("boot") != sender.boot:
-        return {}
+        return None
     ago_ms = sender.monotonic_ms - own
-    if not 0 <= ago_ms < 366 * 86_400_000:
-        return {}
-    moment = sender.now - timedelta(milliseconds=ago_ms)
-    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")}
+    return sender.now - timedelta(milliseconds=ago_ms) if 0 <= ago_ms < 366 * 86_400_000 else None
+
+
+def _authored_at(raw: dict[str, Any], sender: Sender) -> datetime | None:
+    """When it was written, by the server's clock: as above, or by how far the device's wall clock is off now.
+
+    What differs by less than a slow request takes is the request's time, not the clock's fault.
+    """
+    at = parse_time(raw.get("at"))
+    if at is None:
+        return None
+    try:
+        off = sender.now - sender.wall if sender.wall is not None else timedelta()
+        moment = _by_monotonic(raw, sender) or at + off
+    except OverflowError:
+        return None
+    return at if abs(moment - at) < SLOW_REQUEST else moment
 
 
 def _is_id(value: Any) -> bool:

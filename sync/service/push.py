@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
 from sync.engine.translate import Reading
-from sync.engine.values import FINAL, Author, Outcome, Problem
+from sync.engine.values import FINAL, Author, Flag, Outcome, Problem
 from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
 from sync.service.received import Past, Received
@@ -30,7 +30,10 @@ Sign = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A push's envelope. `operations`: raw, in the terminal's order."""
+    """A push's envelope. `operations`: raw, in the terminal's order.
+
+    app: the version of the terminal's program. control_done: the orders that it has carried out.
+    """
 
     id: str
     store: str
@@ -38,6 +41,8 @@ class Batch:
     clock: Mapping[str, Any]
     health: Mapping[str, Any] | None
     schema: int
+    app: str = ""
+    control_done: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
     booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
-    received = _flagged(booked, sender, store["numbers"])
+    received = _flagged(booked, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -111,15 +116,18 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     )
     monotonic = batch.clock.get("monotonic_ms")
     boot = batch.clock.get("boot")
+    wall, now_ms = parse_time(batch.clock.get("wall")), int(now.timestamp() * 1000)
+    is_ahead = wall is not None and (wall - now).total_seconds() > CLOCK_SUSPECT_S
     return Sender(
         author,
         batch.id,
         pusher.scope,
         now,
-        parse_time(batch.clock.get("wall")),
+        wall,
         monotonic if type(monotonic) is int else None,
         boot if isinstance(boot, str) else None,
         pusher.terminal_no,
+        is_ahead or hlc.is_ahead(hlc.parse(batch.clock.get("hlc")), now_ms),
         # A number that no column holds is as unknown as 0.
         batch.schema if 0 < batch.schema < 2**31 else 0,
     )
@@ -147,19 +155,18 @@ def _booked(session: Session, home: Home, terminal: str, received: Received) -> 
     return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
 
 
-def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Ranges) -> list[Received]:
-    """Mark what a clock ahead, or a number that was used before (also in this batch), makes doubtful."""
-    ahead = sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S
+def _flagged(received: Sequence[Received], arrived: numbers.Ranges) -> list[Received]:
+    """Mark what a number that was used before (also in this batch) makes doubtful."""
     used: dict[int, str] = {}
     flagged: list[Received] = []
     for one in received:
         number = one.operation.number
-        flags = ["clock_suspect"] if ahead else []
+        flags = list(one.flags)
         if number is not None and (
             used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
         ):
-            flags.append("number_reused")
-        flagged.append(replace(one, flags=tuple(flags)))
+            flags.append(Flag.NUMBER_REUSED)
+        flagged.append(replace(one, flags=tuple(flags)) if len(flags) > len(one.flags) else one)
     return flagged
 
 
@@ -287,13 +294,13 @@ def _apply_one_by_one(
             with session.begin_nested():
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([one])
-        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        except (sa.exc.IntegrityError, sa.exc.DataError):
             meanwhile = _meanwhile(session, home, one, now)
             if meanwhile is not None:
                 results[one.operation.id] = meanwhile
                 continue
-            name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "constraint"
-            problem = Problem("invalid_field", ({"pointer": "", "code": str(name), "message": "数据库拒绝 · refused"},))
+            refused = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
+            problem = Problem("invalid_field", (refused,))
             with session.begin_nested():
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([replace(one, problem=problem)])

@@ -102,8 +102,8 @@ def resolve(
         if row.resolution is not None and row.resolution["id"] == resolution.id:
             return wire(row)
         raise ConflictResolved
-    value = {"mine": row.mine, "theirs": row.theirs, "value": resolution.value}[resolution.keep]
     space = Workspace(session, home, now)
+    value = _chosen(space.look_at(row.record), row, resolution)
     operation = _operation(space, home.types[row.type], row, value, resolution, author, now)
     if operation is not None:
         if inbox.known(session, [operation.id]):
@@ -124,6 +124,14 @@ def resolve(
     }
     session.flush()
     return wire(row)
+
+
+def _chosen(record: Record, row: ConflictRow, resolution: Resolution) -> Any:
+    """The value that is to stand. Who lets the side stand that stood then, lets stand what came of it since."""
+    stood = "theirs" if row.kept == "server" else "mine"
+    if resolution.keep == stood and row.merge != MergeClass.STATE:
+        return record.body.get(row.field)
+    return {"mine": row.mine, "theirs": row.theirs, "value": resolution.value}[resolution.keep]
 
 
 def _operation(

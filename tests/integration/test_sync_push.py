@@ -13,7 +13,7 @@ from flask import Flask
 
 from field_api.auth import terminals
 from field_api.extensions import db
-from tests.integration.field import Terminal, new_id, read_jws, terminal
+from tests.integration.field import Terminal, instant, new_id, read_jws, terminal
 from tests.integration.people import Bureau
 
 
@@ -155,6 +155,16 @@ def test_missing_numbers_are_named_and_reused_ones_flagged(bureau: Bureau) -> No
     results = own.send(clone, twin, own.create("case") | {"number": twin["number"]}, twin)
     assert [one["outcome"] for one in results] == ["applied"] * 4
     assert [one.get("flags") for one in results] == [["number_reused"], None, ["number_reused"], None]
+
+
+def test_a_hybrid_clock_ahead_is_flagged_too(bureau: Bureau) -> None:
+    """Of one operation, or of the envelope: whoever is not believed is told so; a wall clock may be right beside it."""
+    own = terminal(bureau, "zhang")
+    far = f"{int((datetime.now(UTC) + timedelta(days=3)).timestamp() * 1000):012x}-0000-t1"
+    one, other = own.create("case") | {"hlc": far}, own.create("case")
+    assert [result.get("flags") for result in own.send(one, other)] == [["clock_suspect"], None]
+    [result] = own.send(own.create("case"), clock={"wall": instant(), "hlc": far})
+    assert result["flags"] == ["clock_suspect"]
 
 
 def test_a_clock_ahead_is_flagged_and_nothing_is_refused(bureau: Bureau) -> None:
