@@ -81,7 +81,7 @@ _K = [
           "请稍候。", "Wait a moment."),
     _kind("export_invalid", 422, "fix", "不是有效的离线包", "This is not a valid sealed export",
           "请从终端重新导出；文件被改动、终端未登记或签名不符时不能导入。",
-          "Export it from the terminal again: a changed file, or another terminal's signature, cannot be imported."),
+          "Export it from the terminal again: the file was changed, or none of ours signed it."),
     _kind("too_many_requests", 429, "later", "请求太频繁", "Too many requests",
           "请稍候。", "Wait a moment."),
     _kind("unavailable", 503, "later", "服务暂时不可用", "The service is unavailable for the moment",

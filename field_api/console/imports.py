@@ -66,7 +66,7 @@ def _sent(limit: int) -> str:
     file = request.files.get("file")
     raw = file.stream.read(limit + 1) if file is not None else b""
     if not raw:
-        raise Problem("invalid_field", errors=[{"pointer": "/file", "code": "missing", "message": "file"}])
+        raise Problem("invalid_field", errors=[{"pointer": "/file", "code": "required", "message": "file"}])
     if len(raw) > limit:
         raise Problem("batch_too_large")
     return raw.decode("ascii", "replace")
