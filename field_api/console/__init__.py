@@ -10,6 +10,7 @@ from field_api.console import (
     conflicts,
     delivery,
     health,
+    imports,
     pictures,
     problem_pages,
     quarantine,
@@ -29,5 +30,6 @@ def blueprints() -> list[Blueprint]:
         quarantine.blueprint,
         health.blueprint,
         alerts.blueprint,
+        imports.blueprint,
         problem_pages.blueprint,
     ]

@@ -26,6 +26,7 @@ def paths(site: Site) -> list[str]:
         f"/console/quarantine/{site.quarantined}",
         "/console/health",
         "/console/alerts",
+        "/console/import",
         "/problems/",
         "/problems/own_case",
         "/console/nowhere",

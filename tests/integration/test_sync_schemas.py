@@ -109,6 +109,9 @@ class Home:
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """There are no typed rows."""
 
+    def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
+        return frozenset()
+
     def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
         return ()
 
