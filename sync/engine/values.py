@@ -122,7 +122,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One edit. `base`: the version its author saw; times and hlc as the device gave them."""
+    """One edit. `base`: the version its author saw; times and hlc as the device gave them.
+
+    kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
+    """
 
     id: str
     action: str
@@ -138,6 +141,7 @@ class Operation:
     list: str | None = None
     item: Mapping[str, Any] = field(default_factory=dict)
     event: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,6 +152,12 @@ def _check_receipts(app: Flask, terminal: Terminal) -> None:
                for row in authored)
 
 
+def _check_all_receipts(app: Flask, terminals: Crew) -> None:
+    for index in range(CREW):
+        with terminals.open(index) as terminal:
+            _check_receipts(app, terminal)
+
+
 def _check_that_the_checks_can_fail(app: Flask, terminals: Crew) -> None:
     """One outcome that is not what its receipt says, and one effect too many, are seen."""
     with app.app_context():
