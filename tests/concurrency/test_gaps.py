@@ -80,9 +80,9 @@ class Race:
             with Session(self.engine) as session:
                 begin_read(session)
                 page = changes.pages(session, {"records": ([SCOPE], after)}, 1000)["records"]
-            assert [seq for _, seq in page] == sorted(seq for _, seq in page)
-            self.received |= {record for record, _ in page}
-            after = page[-1][1] if page else after
+            assert [row.seq for row in page] == sorted(row.seq for row in page)
+            self.received |= {row.id for row in page}
+            after = page[-1].seq if page else after
             if last_round and not page:
                 return
 
