@@ -121,6 +121,7 @@ def _asks(action: str = "patch", author: Author = OFFICER, **values: Any) -> Ope
 
 def _told(problem: Problem | None) -> tuple[str, list[tuple[str, str]]]:
     assert problem is not None
+    assert all(one.keys() == {"pointer", "code", "message"} for one in problem.errors)
     return problem.code, [(one["pointer"], one["code"]) for one in problem.errors]
 
 
@@ -130,6 +131,7 @@ def _told(problem: Problem | None) -> tuple[str, list[tuple[str, str]]]:
         (_asks(none=1), "invalid_field", [("/set/none", "unknown_field")]),
         (_asks(title=None), "invalid_field", [("/set/title", "required")]),
         (_asks(state="x"), "invalid_field", [("/set/state", "state")]),
+        (_asks(state=5), "invalid_field", [("/set/state", "state")]),
         (_asks(verdict="x"), "not_permitted", [("/set/verdict", "not_permitted")]),
         (_asks(above="x"), "invalid_field", [("/set/above", "at_creation_only")]),
         (_asks(party={"name": 5}), "invalid_field", [("/set/party/name", "not_text")]),
