@@ -50,7 +50,7 @@ def number(session: Session, changes: Sequence[Change], region: str, now: dateti
     cases = [
         change.after.id
         for change in changes
-        if change.after.type == "case" and _wants_number(change.after)
+        if change.after.type == "case" and _lacks_number(change.after)
     ]
     numbers = case_numbers(session, region, now, len(cases)) if cases else []
     return [server.patch("case", case, {"case_no": no}, now) for case, no in zip(cases, numbers, strict=True)]
@@ -74,8 +74,8 @@ def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Op
     return follow
 
 
-def _wants_number(case: Record) -> bool:
-    return case.void is None and case.body["status"] != "draft" and not case.body["case_no"]
+def _lacks_number(case: Record) -> bool:
+    return case.body["status"] != "draft" and not case.body["case_no"] and case.void is None
 
 
 def _is_numbered(change: Change) -> bool:
@@ -91,13 +91,13 @@ def _may_be_ready(case: Record) -> bool:
 def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str]]:
     """Cases that must be judged again for their evidence: (id, review).
 
-    Passed ones to which a piece came or of which a settled piece no longer is; returned ones to which a piece came.
+    Passed ones to which a piece came or of which a piece is undone; returned ones to which a piece came.
     """
     gained = {change.after.body["case"] for change in changes if change.before is None}
     lost = {
         change.after.body["case"]
         for change in changes
-        if change.before is not None and _is_lost(change.before, change.after)
+        if change.before is not None and _is_undone(change.before, change.after)
     }
     if not gained | lost:
         return []
@@ -110,16 +110,12 @@ def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str
     return [(row.id, row.review) for row in rows]
 
 
-def _is_lost(before: Record, after: Record) -> bool:
-    """Say whether a piece that the verdict rested on is there no more."""
-    if after.void is not None:
-        return before.void is None and bool(before.body["review"] == "passed")
-    return _is_settled(before) and not _is_settled(after)
-
-
-def _is_settled(piece: Record) -> bool:
-    """Say whether a piece holds no passed case back: it is passed, or left out."""
-    return piece.body["review"] in ("passed", "rejected")
+def _is_undone(before: Record, after: Record) -> bool:
+    """Say whether what let a case pass no longer holds of a piece: it was passed, or it was left out."""
+    passes = after.body["review"] == "passed" and after.void is None
+    if before.body["review"] == "rejected" and before.void is None:
+        return not passes and after.body["review"] != "rejected" and after.void is None
+    return bool(before.body["review"] == "passed") and before.void is None and not passes
 
 
 def _case_values(session: Session, change: Change) -> dict[str, Any]:

@@ -157,6 +157,8 @@ FAULTS: Mapping[str, Word] = {
     "sizes_differ": Word("同组操作所报数目不一", "the operations of its group name different sizes", *_PROGRAM),
     "too_many": Word("同组操作多于所报数目", "there are more operations in its group than it says", *_PROGRAM),
     "wrong_type": Word("类型不对", "wrong type", *_PROGRAM),
+    "not_of_its_schema": Word("不是终端程序当时的数据版本的值", "not a value of the schema it was written under",
+        "请更新程序；已存的请审核人员改正。", "Update the program; a supervisor corrects what is kept."),
     "of_another_record": Word("依据的操作属于另一条记录", "based on another record's operation", *_PROGRAM),
     "constraint": Word("数据库拒绝", "the database refused it",
         "请审核人员处理。", "A supervisor deals with it."),

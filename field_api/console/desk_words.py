@@ -100,7 +100,26 @@ DESK_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "health.revoke_confirm": ("我确认吊销终端 {terminal}", "I confirm that terminal {terminal} is to be revoked"),
     "health.revoke_submit": ("吊销终端", "Revoke the terminal"),
+    # A sealed export, brought by hand.
+    "import.title": ("导入离线包", "Import a sealed export"),
+    "import.lead": (
+        "终端无法联网时，可把未发送的内容导出为签名文件，在这里导入。按原作者的权限执行，以后再同步也不会重复。",
+        "A terminal that cannot connect writes its work to a signed file. Its later sync does nothing twice.",
+    ),
+    "import.file": ("终端导出的文件", "The file that the terminal wrote"),
+    "import.submit": ("导入", "Import it"),
+    "import.from": ("来自终端 {terminal}", "From terminal {terminal}"),
+    "import.count": ("{count} 项操作", "{count} operations"),
+    "import.back": ("带回终端", "Take the answer back"),
+    "import.back_lead": (
+        "终端读入回执文件后才知道结果，才能清理已送达的内容；不带回也可以，下次同步时会得知。",
+        "With it the terminal learns the outcomes and lets go of what arrived. Otherwise its next sync tells it.",
+    ),
+    "import.answer": ("下载回执文件", "Download the answer"),
+    "import.lost": ("未采用的内容：", "Another value stands for:"),
+    "import.another": ("导入另一个文件", "Import another file"),
     # What was just done.
+    "done.imported": ("已导入，结果如下。", "Imported; what became of it stands below."),
     "done.applied": ("已执行。终端下次同步时得知。", "Applied. Its terminal hears of it at its next sync."),
     "done.merged": (
         "已执行，但有内容未采用或成为建议。",

@@ -175,15 +175,17 @@ class Edits:
         return stamp(self._store, self._clock, node)
 
 
+def schema_number(store: Store) -> int:
+    """Give the schema that this terminal writes under: the one it has, or the first."""
+    number = store.get("schema", {}).get("schema", 1)
+    return number if type(number) is int and 0 < number < 2**31 else 1
+
+
 def _bounded(operation: dict[str, Any]) -> bytes:
     payload = canonical(operation)
     if len(payload) > PAYLOAD_LIMIT or _NUL.search(payload):
         raise EditRefusedError("too long, or holds a NUL")
     return payload
-def schema_number(store: Store) -> int:
-    """Give the schema that this terminal writes under: the one it has, or the first."""
-    number = store.get("schema", {}).get("schema", 1)
-    return number if type(number) is int and 0 < number < 2**31 else 1
 
 
 def stamp(store: Store, clock: Clock, node: str) -> str:

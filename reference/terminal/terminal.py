@@ -17,6 +17,7 @@ import httpx
 from reference.terminal.clock import Clock, SystemClock
 from reference.terminal.control import Control
 from reference.terminal.edits import Edits, author_of
+from reference.terminal.export import Export, ExportReport
 from reference.terminal.hello import Hello
 from reference.terminal.http import SYSTEM_CHANCE, Line, Reply, Verdict
 from reference.terminal.keys import TerminalKey
@@ -86,6 +87,7 @@ class Terminal:
         outcomes = Outcomes(self.store, self.clock, new_id)
         self._push = Push(self.store, self.line, self.session, self.clock, self.folder, outcomes)
         self._pull = Pull(self.store, self.line, self.session, outcomes)
+        self._export = Export(self.store, self.session, self.key, self.clock, self._push, outcomes)
         self._photos = Photos(
             self.store, self.line, self.session, self.key, self.edits, self.clock, self.folder
         )
@@ -153,6 +155,14 @@ class Terminal:
 
     def push(self) -> PushReport:
         return self._push.run()
+
+    def export(self, path: Path | str) -> ExportReport:
+        """Write what is unsent as files that this terminal signs, for a supervisor to import."""
+        return self._export.write(Path(path))
+
+    def take_import_answer(self, document: Any) -> dict[str, str]:
+        """Take in the answer to an import; give the outcomes by operation."""
+        return self._export.take_answer(document)
 
     def pull(self) -> PullReport:
         """Pull, and repair where the checkpoint is not met."""

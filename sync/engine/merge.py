@@ -175,6 +175,8 @@ def _judge_all(record_type: RecordType, record: Record, operation: Operation) ->
 
 def _asked(record_type: RecordType, operation: Operation) -> dict[str, Any]:
     """All that an operation sets: what it keeps of an earlier schema too, never in a place of today's."""
+    if not operation.kept:
+        return dict(operation.set)
     taken = record_type.fields.keys() | record_type.lists.keys()
     kept = {name: value for name, value in operation.kept.items() if name not in taken}
     return {**kept, **operation.set}

@@ -36,8 +36,6 @@ class Outcome(StrEnum):
     RETRY = "retry"
 
 
-# The store that the server's own operations come from.
-SERVER_STORE = "server"
 class Flag(StrEnum):
     """What a result may carry besides its outcome. Source: protocol, push.
 
@@ -52,6 +50,8 @@ class Flag(StrEnum):
     SERVER_OWNED = "server_owned"
 
 
+# The store that the server's own operations come from.
+SERVER_STORE = "server"
 FINAL = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.PROPOSED, Outcome.UNCHANGED, Outcome.DISMISSED})
 
 
@@ -128,8 +128,8 @@ class Author:
 class Operation:
     """One edit. `base`: the version its author saw; times and hlc as the device gave them.
 
-    element: the id of the list's element that is voided; `item` is one that is appended.
     kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
+    element: the id of the list's element that is voided; `item` is one that is appended.
     """
 
     id: str

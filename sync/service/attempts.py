@@ -24,14 +24,14 @@ from sync.store import operations as inbox
 REFUSALS = (sa.exc.IntegrityError, sa.exc.DataError)
 
 
-def reuse_key(received: Received) -> str:
+def reuse_key(sha256: str) -> str:
     """The name that an operation is kept under when its id was used before with another payload."""
-    return f"{SET_ASIDE}{received.sha256[:56]}"
+    return f"{SET_ASIDE}{sha256[:56]}"
 
 
 def set_aside(received: Received) -> Received:
     """An operation whose id was used before with another payload, as it is kept."""
-    operation = replace(received.operation, id=reuse_key(received))
+    operation = replace(received.operation, id=reuse_key(received.sha256))
     return replace(received, operation=operation, problem=Problem("operation_id_reused"), group=None)
 
 
@@ -146,14 +146,14 @@ def _first_refused(
 
 def _meanwhile(session: Session, home: Home, one: Received, now: datetime) -> dict[str, Any] | None:
     """The answer where another push brought an operation under this id after ours had looked."""
-    known = inbox.known(session, {one.operation.id, reuse_key(one)})
+    known = inbox.known(session, {one.operation.id, reuse_key(one.sha256)})
     row = known.get(one.operation.id)
     if row is None:
         return None
     if row.payload_sha256 == one.sha256:
         return again(None, row)
-    if reuse_key(one) in known:
-        return again(None, known[reuse_key(one)])
+    if reuse_key(one.sha256) in known:
+        return again(None, known[reuse_key(one.sha256)])
     with session.begin_nested():
         [result] = Workspace(session, home, now).apply([set_aside(one)])
     return {**result, "id": one.operation.id}

@@ -23,10 +23,10 @@ from sync.store import operations as inbox
 ACTIONS = ("create", "patch", "append", "transition", "void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
+SLOW_REQUEST = timedelta(minutes=2)
 MAX_GROUP = 100
 # What an operation is kept under when its id was used before with another payload.
 SET_ASIDE = "reused:"
-SLOW_REQUEST = timedelta(minutes=2)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -88,8 +88,8 @@ def decode(
         problem=problem,
         authored_at=None if problem else _authored_at(raw, sender),
         officer=named if isinstance(named, str) and named != sender.author.officer else None,
-        group=_group(raw),
         schema=sender.schema,
+        group=_group(raw),
     )
 
 
@@ -134,8 +134,8 @@ def revive(row: Any, schemas: Schemas, repair: Mapping[str, Any] | None = None) 
         arrived=Arrival(row.received_at, row.outcome),
         authored_at=parse_time(context.get("authored_at")),
         repair=repair,
-        group=_group(raw) if isinstance(raw, dict) and not row.id.startswith(SET_ASIDE) else None,
         schema=row.schema,
+        group=_group(raw) if isinstance(raw, dict) and not row.id.startswith(SET_ASIDE) else None,
     )
 
 
@@ -236,9 +236,9 @@ def _operation(raw: dict[str, Any], author: Author, clock: str, kept: Mapping[st
         list=raw["list"] if isinstance(raw.get("list"), str) else None,
         item=_object(raw, "item"),
         event=raw["event"] if isinstance(raw.get("event"), str) else None,
+        kept=kept,
         element=raw["item"] if _names_element(raw) else None,
         reason=raw["reason"] if isinstance(raw.get("reason"), str) else None,
-        kept=kept,
     )
 
 

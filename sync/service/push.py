@@ -212,7 +212,7 @@ def _answer_one(
     kept: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The result of one operation; an original and another payload under its id are answered apart."""
-    own, key = one.operation.id, reuse_key(one)
+    own, key = one.operation.id, reuse_key(one.sha256)
     row = rows.get(own)
     if fresh.get(own) is one or (row is not None and own in results and row.payload_sha256 == one.sha256):
         return results[own]
@@ -234,7 +234,7 @@ def _reused(
         row = rows.get(one.operation.id)
         known = row.payload_sha256 if row is not None else fresh[one.operation.id].sha256
         if known != one.sha256:
-            reused[reuse_key(one)] = set_aside(one)
+            reused[reuse_key(one.sha256)] = set_aside(one)
     kept = inbox.known(session, reused.keys())
     for key in kept:
         del reused[key]

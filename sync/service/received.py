@@ -42,8 +42,8 @@ class Received:
     arrived: when it came, for one that is tried again; it is in the inbox already.
     authored_at: when it was written, by the server's clock as far as that can be told.
     repair: who had it tried again, why, and what he changed.
-    group: what it takes effect together with.
     schema: the number under which it was written; None for the server's own, which are of today.
+    group: what it takes effect together with.
     """
 
     operation: Operation
@@ -59,9 +59,9 @@ class Received:
     officer: str | None = None
     arrived: Arrival | None = None
     repair: Mapping[str, Any] | None = None
-    group: Group | None = None
     schema: int | None = None
     authored_at: datetime | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +96,8 @@ def own_operation(operation: Operation) -> Received:
             "base": operation.base,
             "at": operation.at,
         }
-        | ({"reason": operation.reason} if operation.reason is not None else {})
         | ({"kept": dict(operation.kept)} if operation.kept else {})
+        | ({"reason": operation.reason} if operation.reason is not None else {})
     )
     return Received(operation, payload, inbox.digest(payload))
 

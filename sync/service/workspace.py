@@ -68,9 +68,9 @@ class Workspace:
         self._results: dict[str, dict[str, Any]] = {}
         self.waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
+        self._blind: set[str] = set()
         self._groups = Groups(self)
         self._enlisted: list[dict[str, Any]] = []
-        self._blind: set[str] = set()
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
@@ -167,7 +167,7 @@ class Workspace:
         return value if isinstance(value, str) and UUID.fullmatch(value) else None
 
     def decide(self, received: Received) -> Decision:
-        """Judge one operation on what stands in hand, and note what it comes to."""
+        """Judge one operation on what stands in hand, and note what it comes to, with all that it entails."""
         if received.schema is None:
             received = replace(received, schema=self.home.schemas.current)
         held = self.held.get(received.operation.record)

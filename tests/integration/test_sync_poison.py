@@ -106,7 +106,6 @@ def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
     """501 not_implemented, by the promised path and method."""
     own = terminal(bureau, "zhang", "supervisor")
     calls = [
-        "/sync/repair", "/sync/import",
         "/number-blocks", f"/number-blocks/{new_id()}/return", "/centre/events",
     ]  # fmt: skip
     answers = [own.handheld.client.post(f"/api/v1{path}", json={}, headers=own.handheld.bearer) for path in calls]

@@ -110,7 +110,7 @@ def test_a_void_does_not_pass_over_what_its_author_has_not_seen(bureau: Bureau) 
     assert settle(chief, found[1]["id"], "theirs").json["state"] == "resolved"
     own.pull()
     assert own.voided[first] == "mistaken"
-    assert second not in own.voided
+    assert "void" not in own.body(second)
     own.done(own.void("case", second, own.version(second)))
     chief.done(chief.void("case", third, 1))
 
@@ -196,7 +196,7 @@ def test_a_draft_is_discarded_and_stays_away(bureau: Bureau) -> None:
     assert [one["outcome"] for one in own.send(discard, again)] == ["applied", "unchanged"]
     own.pull()
     assert own.voided[case["record"]] == "discarded"
-    assert photo["record"] not in own.voided
+    assert "void" not in own.body(photo["record"])
     results = own.send(
         stale.create("case", record=case["record"], description="back") | {"number": 99},
         own.photo(case["record"], own.officer),
