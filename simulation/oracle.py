@@ -15,7 +15,7 @@ from typing import Any
 from simulation import oracle_bureau as bureau
 from simulation.oracle_house import House, Kept, Result, bare, quarantined
 from simulation.oracle_merge import Author, Edit, merge_values
-from simulation.oracle_values import ANY, canonical, clock_of, is_id, wall_ms
+from simulation.oracle_values import ANY, canonical, clock_of, hlc_ms, is_id, wall_ms
 
 
 class Oracle(House):
@@ -89,7 +89,9 @@ class Oracle(House):
                 self._again.add(known.id)
                 self._try(known)
             return lambda: self._told(known, duplicate=repeated)
-        ahead = (wall_ms(envelope["clock"].get("wall")) or 0) > now_ms + 300_000
+        clock = envelope["clock"]
+        moments = (wall_ms(clock.get("wall")), hlc_ms(clock.get("hlc")), hlc_ms(payload.get("hlc")))
+        ahead = any(moment > now_ms + 300_000 for moment in moments if moment is not None)
         flags = ["clock_suspect"] * ahead + ["number_reused"] * reused
         one = Kept(
             payload["id"], payload, text, terminal, store, self._author(payload, officer, terminal, store),
@@ -163,8 +165,10 @@ class Oracle(House):
         author = self._people[officer]
         if conflict["class"] == "state" and keep == "mine":
             return self._accept_step(conflict_key[0], conflict, author)
-        wanted = {"mine": conflict["mine"], "theirs": conflict["theirs"], "value": value}[keep]
-        if conflict["class"] != "state" and standing.body[name] != wanted:
+        wanted = conflict["mine"] if keep == "mine" else value
+        if conflict["kept"] == "mine" and keep == "theirs":
+            wanted, keep = conflict["theirs"], "value"
+        if conflict["class"] != "state" and keep != "theirs" and standing.body[name] != wanted:
             self._write(standing, {name: wanted}, author, "")
         conflict["open"] = False
         self._run()

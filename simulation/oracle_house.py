@@ -66,7 +66,9 @@ class House:
         self._kept: dict[str, Kept] = {}
         self._settled: dict[str, list[Result]] = {}
         self._conflicts: dict[tuple[str, str], dict[str, Any]] = {}
-        self._before: dict[str, dict[str, Any] | None] = {}
+        self._writes: list[tuple[str, bureau.Write]] = []
+        self._ended: set[str] = set()
+        self._of_photos: dict[str, list[bureau.Write]] = {}
         self._news: set[str] = set()
         self._answering: set[str] = set()
 
@@ -121,6 +123,7 @@ class House:
             one.result = quarantined(refused.code)
             return
         self._took_effect(one)
+        self._follow()
 
     def _took_effect(self, one: Kept) -> None:
         self._news.add(one.id)
@@ -139,10 +142,27 @@ class House:
                 self._try(one)
 
     def _react(self) -> None:
-        while self._before:
-            before, self._before = self._before, {}
-            for name, values in list(bureau.reactions(self._records, before)):
-                self._server_writes(name, values)
+        self._follow()
+        while self._ended or self._of_photos:
+            cases, of_photos, self._ended, self._of_photos = self._ended, self._of_photos, set(), {}
+            for name in sorted({*cases, *of_photos} & set(self._records)):
+                for values in bureau.at_the_end(self._records[name], of_photos.get(name, []), self._photos(name)):
+                    self._server_writes(name, values)
+            self._follow()
+
+    def _follow(self) -> None:
+        """Let the server do at once what follows from what was just written."""
+        while self._writes:
+            name, write = self._writes.pop(0)
+            record = self._records[name]
+            if record.type == "case":
+                self._ended.add(name)
+                self._server_writes(name, bureau.at_once(record, [write], self._photos(name)))
+            elif record.type == "evidence":
+                self._of_photos.setdefault(record.body["case"], []).append(write)
+
+    def _photos(self, case: str) -> list[Record]:
+        return [one for one in self._records.values() if one.type == "evidence" and one.body["case"] == case]
 
     # Judging.
 
@@ -231,7 +251,9 @@ class House:
     def _write(
         self, record: Record, changed: Mapping[str, Any], author: Author, clock: str, *, created: bool = False
     ) -> None:
-        self._before.setdefault(record.id, None if created else copy.deepcopy(record.body))
+        closed = changed.get("status") == "closed"
+        write = bureau.Write(record.type, frozenset(changed), author.supervisor, created, closed)
+        self._writes.append((record.id, write))
         record.version += 1
         record.body |= copy.deepcopy(dict(changed))
         stamp = Stamp(record.version, author.store, author.supervisor, clock)

@@ -90,6 +90,12 @@ def clock_of(hlc: Any, now_ms: int, terminal_no: Any) -> str:
     return f"{min(int(moment, 16), ahead):012x}-{rest}"
 
 
+def hlc_ms(hlc: Any) -> int | None:
+    """The milliseconds in a clock, or None where it is none."""
+    form = re.fullmatch(r"([0-9a-f]{12})-[0-9a-f]{4}-.*", hlc) if isinstance(hlc, str) else None
+    return int(form[1], 16) if form else None
+
+
 def wall_ms(text: Any) -> float | None:
     """Milliseconds of an RFC 3339 time, or None where it is none."""
     try:

@@ -235,8 +235,6 @@ class Day:
             return
         kind = "cases" if standing["type"] == "case" else "evidence"
         word = self.dice.choice(("passed", "returned", "rejected") if kind == "evidence" else ("passed", "returned"))
-        if standing["body"]["review"] in ("passed", "rejected") and word != standing["body"]["review"]:
-            return
         answer = self.ask(f"/{kind}/{record}/reviews", {"id": new_id(), "verdict": word, "reason": "核对"})
         if answer.status_code == 200:
             wanted = self.oracle.verdict(record, word, self.supervisor.officer, "核对")
