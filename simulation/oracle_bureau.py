@@ -22,6 +22,7 @@ CONTENT_LISTS = ("timeline", "documents")
 JOINED = ("case", "vehicle_check")
 SIGNED_WHOLE = "evidence"
 FINISHED = ("closed", "archived")
+UNREVIEWED = {"case": "none", "evidence": "pending"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Write:
     supervisor: bool
     created: bool
     closed: bool
+    voided: bool
 
 
 def given(type_: str, kind: Mapping[str, Any], author: Author, known_bytes: bool) -> dict[str, Any]:
@@ -80,7 +82,8 @@ def _of_case(case: Record, writes: list[Write], photos: list[Record], *, judged_
     # A photo that is judged otherwise after the case passed on it takes the case back.
     if judged_anew and not settled and body["delivery"] != "none" and body["review"] == "passed":
         values["review"] = "under_review"
-    ready = body["status"] in FINISHED and values.get("review", body["review"]) == "passed" and settled
+    passed = values.get("review", body["review"]) == "passed" and case.void is None
+    ready = body["status"] in FINISHED and passed and settled
     if ready and body["delivery"] == "none":
         values["delivery"] = "waiting"
     if not ready and body["delivery"] not in ("none", "refused"):
