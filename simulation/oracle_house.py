@@ -22,7 +22,7 @@ from simulation.oracle_merge import (
     merge_values,
     outcome_of,
 )
-from simulation.oracle_values import ANY, is_id
+from simulation.oracle_values import ANY, AnyOrder, is_id
 from simulation.oracle_void import propose, reason_of, void_element, void_record
 
 FINAL = ("applied", "merged", "proposed", "unchanged", "dismissed")
@@ -124,7 +124,7 @@ class House:
         one.waits = self._needs(one)
         if one.waits:
             circle, one.late = self._circle(one), True
-            one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": list(one.waits)}
+            one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": AnyOrder(one.waits)}
             return
         try:
             one.result = self._judge(one, one.payload.get("set", {}))
@@ -314,10 +314,10 @@ class House:
             lost = [name for name, word in edit.words.items() if word in ("kept_server", "proposed", "ignored")]
             answer["fields"] = dict(edit.words)
             answer["now"] = {name: copy.deepcopy(record.body.get(name)) for name in lost}
-            answer["conflicts"] = [
+            answer["conflicts"] = AnyOrder(
                 {"id": ANY, "field": each["field"], "class": each["class"], "kept": each["kept"]}
                 for each in edit.conflicts
-            ]
+            )
         return answer
 
     def _server_writes(self, record: str, values: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simulation.oracle import Oracle
-from simulation.oracle_values import ANY, canonical
+from simulation.oracle_values import ANY, AnyOrder, canonical
 
 FILES = sorted((Path(__file__).parents[2] / "simulation").glob("oracle*.py"))
 CASE, OTHER = "0192f0a0-0000-7000-8000-000000000001", "0192f0a0-0000-7000-8000-000000000002"
@@ -96,6 +96,16 @@ def test_any_equals_everything_and_only_stands_for_itself() -> None:
     assert {"id": ANY, "kept": 2} != {"id": "x", "kept": 1}
 
 
+@pytest.mark.parametrize(
+    ("other", "same"), [([2, 1, 1], True), ([1, 2, 2], False), ([1, 1], False), ([1, 1, 2, 2], False)]
+)
+def test_an_order_that_says_nothing_is_not_compared(other: list[int], same: bool) -> None:
+    """From either side, and inside answers; every element counts as often as it stands."""
+    assert (AnyOrder([1, 1, 2]) == other) is same
+    assert ({"it": other} == {"it": AnyOrder([1, 1, 2])}) is same
+    assert (other != AnyOrder([1, 1, 2])) is not same
+
+
 @pytest.mark.parametrize(("left", "right", "same"), [(1, 1.0, True), (1, True, False), ({"a": 1, "b": 2}, None, False)])
 def test_payloads_are_compared_as_json(left: Any, right: Any, same: bool) -> None:
     """Numbers by value, and nothing else by it."""
@@ -173,6 +183,35 @@ def test_who_has_no_scope_neither_sees_nor_changes() -> None:
     assert refused["problem"]["code"] == "out_of_scope"
     assert world.oracle.visible({"unit:u1"}) == {CASE: ("case", 1)}
     assert world.oracle.visible({"unit:u2"}) == {}
+
+
+def test_what_is_voided_takes_no_edit_and_stays() -> None:
+    """Its author voids it; the same again is unchanged, an edit is proposed on the field void, even a supervisor's."""
+    world = World()
+    world.send("zhang", world.operation("create", set={}))
+    [void] = world.send("zhang", world.operation("void", base=1, reason="x"))
+    assert (void["outcome"], void["version"]) == ("applied", 2)
+    assert world.send("zhang", world.operation("void", base=2, reason="x"))[0]["outcome"] == "unchanged"
+    for officer in ("wang", "li"):
+        [late] = world.send(officer, world.operation("patch", base=2, set={"address": "n"}))
+        assert (late["outcome"], late["fields"]) == ("proposed", {"address": "proposed"})
+        assert [one["field"] for one in late["conflicts"]] == ["void"]
+    assert world.oracle.records()[CASE]["void"] is True
+    assert world.body()["address"] is None
+
+
+def test_who_may_void_and_what_he_has_not_seen() -> None:
+    """Not a colleague; the author only as a proposal over what a colleague wrote since, which a person lets stand."""
+    world = World()
+    world.send("zhang", world.operation("create", set={}))
+    [refused] = world.send("wang", world.operation("void", base=1, reason="x"))
+    assert refused["problem"]["code"] == "not_permitted"
+    world.send("wang", world.operation("patch", base=1, set={"address": "w"}))
+    assert world.send("zhang", world.operation("discard", base=2))[0]["problem"]["code"] == "not_permitted"
+    unseen = world.operation("void", base=1, reason="x")
+    assert world.send("zhang", unseen)[0]["outcome"] == "proposed"
+    assert world.oracle.resolve((unseen["id"], "void"), "li", "mine") is True
+    assert (world.oracle.records()[CASE]["void"], world.oracle.records()[CASE]["version"]) == (True, 3)
 
 
 def test_poison_and_a_revoked_terminal_change_nothing() -> None:
