@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from simulation import oracle_bureau as bureau
-from simulation.oracle_house import House, Kept, Result, bare, quarantined
+from simulation.oracle_group import GroupHouse
+from simulation.oracle_house import Kept, Result, bare, quarantined
 from simulation.oracle_merge import Author, Edit, merge_values
 from simulation.oracle_values import ANY, canonical, clock_of, hlc_ms, is_id, wall_ms
 
 
-class Oracle(House):
+class Oracle(GroupHouse):
     """One server's twin. `poison` names operations that must end quarantined, whatever the code."""
 
     def __init__(self, declared: Mapping[str, Any]) -> None:

@@ -75,6 +75,7 @@ class House:
         self._news: set[str] = set()
         self._answering: set[str] = set()
         self._turn = 0
+        self._members: dict[tuple[str, str], list[Kept]] = {}
 
     # Waiting.
 
@@ -149,7 +150,8 @@ class House:
             if not woken:
                 return
             for one in sorted(woken, key=lambda each: each.arrival):
-                self._try(one)
+                if one.outcome == "parked":
+                    self._try(one)
 
     def _react(self) -> None:
         self._follow()

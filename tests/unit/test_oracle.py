@@ -214,6 +214,35 @@ def test_who_may_void_and_what_he_has_not_seen() -> None:
     assert (world.oracle.records()[CASE]["void"], world.oracle.records()[CASE]["version"]) == (True, 3)
 
 
+def grouped(world: World, *values: dict[str, Any]) -> list[dict[str, Any]]:
+    group = {"id": OTHER, "size": len(values)}
+    return [world.operation("patch", base=1, set=one, group=group) for one in values]
+
+
+def test_a_group_waits_for_its_last_and_is_applied_whole() -> None:
+    """The first is parked under the group's id; the last brings both, in the order of their numbers."""
+    world = World()
+    world.send("zhang", world.operation("create", set={}))
+    first, last = grouped(world, {"address": "1"}, {"address": "2"})
+    assert world.send("zhang", last) == [{"id": last["id"], "outcome": "parked", "waits_for": [OTHER]}]
+    assert [one["version"] for one in world.send("zhang", first, last)] == [2, 3]
+    assert world.body()["address"] == "2"
+
+
+def test_a_group_with_one_bad_member_leaves_nothing_behind() -> None:
+    """Neither value, version nor conflict; once a person has put the bad one right, all of it stands."""
+    world = World()
+    world.send("zhang", world.operation("create", set={"description": "o"}))
+    before = str(world.oracle.records())
+    good, bad = grouped(world, {"address": "1", "description": "n"}, {"amount_fen": "much"})
+    codes = [one["problem"]["code"] for one in world.send("wang", good, bad)]
+    assert codes == ["group_incomplete", "invalid_field"]
+    assert (str(world.oracle.records()), world.oracle.open_conflicts()) == (before, [])
+    assert world.oracle.replay(good["id"], None, "li")["outcome"] == "quarantined"
+    assert world.oracle.replay(bad["id"], {"amount_fen": 5}, "li")["outcome"] == "applied"
+    assert (world.body()["address"], world.body()["amount_fen"]) == ("1", 5)
+
+
 def test_poison_and_a_revoked_terminal_change_nothing() -> None:
     """Both are quarantined and kept; a person can have the first tried again."""
     world = World()
