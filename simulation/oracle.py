@@ -95,7 +95,7 @@ class Oracle(GroupHouse):
         flags = ["clock_suspect"] * ahead + ["number_reused"] * reused
         one = Kept(
             payload["id"], payload, text, terminal, store, self._author(payload, officer, terminal, store),
-            (self._turn, payload.get("number") or 0, payload["id"]), flags,
+            (now_ms, payload.get("number") or 0, payload["id"]), flags,
             clock_of(payload.get("hlc"), now_ms, self._terminal_no.get(terminal, "")),
         )  # fmt: skip
         self._kept[one.id] = one

@@ -152,6 +152,7 @@ class Day:
     def step(self, own: Terminal) -> dict[str, Any]:
         record = self.dice.choice(self.records("case")[-3:])
         values = self.values("case") if self.dice.random() < 0.3 else {}
+        values.pop("case_no", None)  # a proposed step is answered otherwise than the protocol's table says
         standing = self.oracle.records().get(record, {"body": {}})["body"].get("status", "draft")
         steps = self.oracle.declared["types"]["case"]["transitions"]
         further = [one["event"] for one in steps if standing in one["from"]]
