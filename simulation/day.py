@@ -1,0 +1,158 @@
+"""One seed's day: actions by weight, every fault among them, then calm, agreement and the account."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from simulation import crew, desk, poison
+from simulation.checks import CHECKS, Account
+from simulation.dispatch import Centre, forward
+from simulation.faults import Failpoints
+from simulation.site import Site
+from simulation.world import World
+
+STEPS = 70
+ROUNDS = 12
+WEATHER = (0.0, 0.05, 0.15, 0.4)
+OFFICERS = (
+    (crew.work, 30),
+    (crew.sync, 26),
+    (crew.push, 3),
+    (crew.pull, 4),
+    (crew.photograph, 4),
+    (crew.set_clock, 2),
+    (crew.set_trap, 4),
+    (crew.reopen, 1),
+    (crew.save, 1),
+    (crew.go_back, 1),
+    (crew.clone, 0.3),
+    (poison.push, 3),
+)
+OTHERS = (
+    (desk.act, 9),
+    (desk.reassign, 1.5),
+    (desk.revoke, 0.3),
+    (desk.back_up, 1),
+    (desk.restore, 0.6),
+    (desk.let_time_pass, 8),
+)
+
+
+@dataclass
+class Result:
+    """What a seed came to."""
+
+    seed: int
+    steps: int
+    trace_hash: str
+    trace: list[str]
+    violations: list[str]
+    faults: dict[str, int]
+    outcomes: dict[str, int]
+    checks: dict[str, int]
+    operations: int
+    requests: int
+    more: dict[str, int] = field(default_factory=dict)
+
+
+class Day:
+    """Runs one world from its first step to its account."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.centre = Centre(world.dice)
+        self._actions, self._weights = _table()
+
+    def run(self, steps: int) -> None:
+        for self.world.step in range(1, steps + 1):
+            self.one()
+        self.settle()
+
+    def one(self) -> None:
+        """One step: the weather, perhaps a failpoint, one action."""
+        world = self.world
+        if world.dice.random() < 0.15:
+            world.network.weather = world.dice.choice(WEATHER)
+        if world.dice.random() < 0.12:
+            self._arm()
+        [action] = world.dice.choices(self._actions, self._weights)
+        action(self)
+
+    def _arm(self) -> None:
+        name = self.world.dice.choice((*Failpoints.KILLS, "database_busy"))
+        self.world.failpoints.arm(name, self.world.dice.randrange(1, 7) if name == "database_busy" else 1)
+
+    def officer(self, action: Callable[..., str]) -> None:
+        device = self.world.dice.choice(self.world.active)
+        self.world.say(f"{device.name} {action.__name__}: {action(self.world, device)}")
+
+    def other(self, action: Callable[..., str]) -> None:
+        self.world.say(f"desk {action.__name__}: {action(self.world)}")
+
+    def forward(self) -> None:
+        self.world.say(f"forward: {forward(self.world, self.centre)}")
+
+    def arrive(self) -> None:
+        if self.world.network.late:
+            self.world.say(f"arrives late: {self.world.network.deliver_late()}")
+
+    def settle(self) -> None:
+        """Faults stop; everybody syncs until nothing moves, in a bounded number of rounds."""
+        world = self.world
+        world.step += 1
+        world.network.weather = 0.0
+        world.failpoints.disarm()
+        self.centre.calm = True
+        world.site.clock.pass_time(3600)
+        while world.network.late:
+            self.arrive()
+        for device in world.devices:
+            device.trap.left = 0
+            for queued in device.terminal.queue():
+                device.terminal.requeue(queued.id)
+        before = None
+        for _ in range(ROUNDS):
+            world.site.clock.pass_time(4000)
+            for device in world.devices:
+                world.say(f"{device.name} settles: {crew.sync(world, device)}")
+            self.forward()
+            now = [(one.name, sorted(one.terminal.confirmed().items()), len(one.terminal.queue())) for one in world.devices]
+            if now == before:
+                break
+            before = now
+        else:
+            world.require(False, f"no rest after {ROUNDS} rounds")
+
+
+def _table() -> tuple[list[Callable[[Day], None]], list[float]]:
+    actions: list[tuple[Callable[[Day], None], float]] = []
+    for action, weight in OFFICERS:
+        actions.append((lambda day, action=action: day.officer(action), weight))  # type: ignore[misc]
+    for other, weight in OTHERS:
+        actions.append((lambda day, action=other: day.other(action), weight))  # type: ignore[misc]
+    actions += [(Day.forward, 5), (Day.arrive, 3)]
+    return [one for one, _ in actions], [weight for _, weight in actions]
+
+
+def play(site: Site, seed: int, steps: int = STEPS, terminals: int | None = None) -> Result:
+    """Run one seed and check everything; never raises for what it finds."""
+    with World(site, seed, terminals) as world:
+        day = Day(world)
+        day.run(steps)
+        account = Account.of(world, day.centre)
+        done: dict[str, int] = {}
+        for name, check in CHECKS.items():
+            done[name] = check(account)
+        return Result(
+            seed,
+            steps,
+            world.trace_hash,
+            world.trace,
+            world.violations + world.network.broken,
+            dict(world.injected + day.centre.faults),
+            dict(world.outcomes),
+            done,
+            len(account.operations),
+            world.network.requests,
+        )
