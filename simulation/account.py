@@ -29,7 +29,7 @@ from sync.store.tables import (
 FINAL = ("applied", "merged", "proposed", "unchanged", "dismissed")
 OPERATION_FIELDS = (
     "id", "store", "number", "officer", "terminal", "record", "type", "action", "payload", "payload_sha256",
-    "outcome", "version", "seq", "result", "changed",
+    "outcome", "version", "seq", "result", "changed", "context",
 )  # fmt: skip
 
 
@@ -116,9 +116,10 @@ class Account:
         return {id_: row for id_, row in self.records.items() if self.audience.get(id_, set()) & scopes}
 
     def payload(self, row: Any) -> dict[str, Any]:
-        """What the operation said."""
+        """What the operation said, with what was corrected when a person had it tried again."""
         said: dict[str, Any] = json.loads(row.payload)
-        return said
+        repair = (row.context or {}).get("repair")
+        return said | {"set": said.get("set", {}) | repair["set"]} if repair else said
 
     def roles(self, officer: str) -> set[str]:
         row = self.officers.get(officer)

@@ -89,22 +89,19 @@ def set_trap(world: World, device: Device) -> str:
 
 
 def reopen(world: World, device: Device) -> str:
-    device.reopen()
-    return "restarted"
+    return device.guard(device.reopen)
 
 
 def save(world: World, device: Device) -> str:
-    device.save(_copy_of(world, device))
-    return "saved"
+    return device.guard(lambda: device.save(_copy_of(world, device)))
 
 
 def go_back(world: World, device: Device) -> str:
     """The handheld is put back from its own old backup."""
     if not _copy_of(world, device).exists():
         return "nothing saved"
-    device.load(_copy_of(world, device))
     world.counts["terminal_restored"] += 1
-    return "restored from its backup"
+    return device.guard(lambda: device.load(_copy_of(world, device)))
 
 
 def clone(world: World, device: Device) -> str:
@@ -112,7 +109,7 @@ def clone(world: World, device: Device) -> str:
     if any(other.name.endswith("~") for other in world.devices) or device.revoked:
         return "one clone is enough"
     folder = world.folder / f"{device.name}~"
-    device.save(folder)
+    device.guard(lambda: device.save(folder))
     world.devices.append(world.device(f"{device.name}~", device.player, folder))
     world.counts["terminal_cloned"] += 1
     return "cloned"

@@ -115,7 +115,9 @@ class Day:
         for _ in range(ROUNDS):
             world.site.clock.pass_time(4000)
             for device in world.devices:
-                world.say(f"{device.name} settles: {crew.sync(world, device)}")
+                # A sync of a revoked terminal ends at the greeting; its push is still taken in.
+                last = crew.push if device.revoked else crew.sync
+                world.say(f"{device.name} settles: {last(world, device)}")
             self.forward()
             now = [(one.name, sorted(one.terminal.confirmed().items()), len(one.terminal.queue())) for one in world.devices]
             if now == before:

@@ -11,7 +11,8 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from field_api import backup
-from field_api.auth import console
+from field_api.auth import console, terminals
+from field_api.auth.tables import Terminal
 from simulation.cast import GRIDS
 from simulation.faults import ServerKilled
 from simulation.site import assign
@@ -44,7 +45,7 @@ class Desk:
         except ServerKilled:
             return "killed"
         world.require(answer.status_code != 500, f"POST {path} answered 500")
-        said = answer.json or {}
+        said = answer.get_json(silent=True) or {}
         return str(said.get("code") or said.get("outcome") or said.get("state") or answer.status_code)
 
 
@@ -165,8 +166,20 @@ def restore(world: World) -> str:
     world.site.load("backup")
     world.site.renew_epoch()
     del world.network.heard[world.backup_mark :]
+    _catch_up(world)
     world.counts["server_restored"] += 1
     return "server restored from its backup"
+
+
+def _catch_up(world: World) -> None:
+    """The administrator does again what the restore undid: revocations, and enrolments of later terminals."""
+    site = world.site
+    for device in world.devices:
+        named = device.terminal.session.terminal_id
+        if site.look(lambda session, named=named: session.get(Terminal, named)) is None:
+            world.enrol_again(device)
+        elif device.revoked:
+            site.change(lambda session, named=named: terminals.revoke(session, named, site.clock()))
 
 
 def let_time_pass(world: World) -> str:

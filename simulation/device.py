@@ -48,9 +48,10 @@ class Device:
     def close(self) -> None:
         self.terminal.close()
 
-    def reopen(self) -> None:
+    def reopen(self) -> str:
         self.terminal.close()
         self.open()
+        return "restarted"
 
     def guard(self, action: Callable[[], str]) -> str:
         """Do something that a crash may end; then the program starts again."""
@@ -65,16 +66,18 @@ class Device:
     def sync(self) -> SyncReport:
         return self.terminal.sync()
 
-    def save(self, target: Path) -> None:
+    def save(self, target: Path) -> str:
         """Copy the folder, as a backup of the handheld or a clone would."""
         self.close()
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.folder, target)
         self.open()
+        return "copied"
 
-    def load(self, source: Path) -> None:
+    def load(self, source: Path) -> str:
         """Put an older copy in the folder's place."""
         self.close()
         shutil.rmtree(self.folder)
         shutil.copytree(source, self.folder)
         self.open()
+        return "put back"

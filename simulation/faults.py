@@ -16,7 +16,6 @@ import psycopg
 import sqlalchemy as sa
 from sqlalchemy import event
 
-from field_api.extensions import db
 from simulation.site import Site
 
 INBOX = "INSERT INTO sync_operation"
@@ -46,7 +45,7 @@ class Failpoints:
         self.times = 0
         self.fired: Counter[str] = Counter()
         self._live = False
-        self._committed = False
+        self._doomed = False
         self._sqlite = site.engine.dialect.name == "sqlite"
         self._site = site
         self._open: list[Any] = []
@@ -55,21 +54,21 @@ class Failpoints:
         event.listen(site.engine, "before_cursor_execute", self._before)
         event.listen(site.engine, "after_cursor_execute", self._after)
         event.listen(site.engine, "commit", self._commit)
-        event.listen(db.session, "after_commit", self._after_commit)
 
     def arm(self, name: str, times: int = 1) -> None:
         """Have a fault happen in the next request. times: how often the database refuses."""
         self.armed, self.times = name, times
 
     def disarm(self) -> None:
-        self.armed, self._committed = None, False
+        self.armed, self._doomed = None, False
 
     @contextmanager
     def around(self) -> Iterator[None]:
         """Let what is armed happen in here: this is the server's work, not the simulation's own."""
-        self._live, self._committed = True, False
+        self._live, self._doomed = True, False
         try:
             yield
+            self._die_if_doomed()
         except ServerKilled:
             self._end_process()
             raise
@@ -83,6 +82,12 @@ class Failpoints:
             raw.rollback()
         if raw in self._open:
             self._open.remove(raw)
+
+    def _die_if_doomed(self) -> None:
+        """A commit was the last thing that the process did: nothing follows, no answer and no statement."""
+        if self._doomed:
+            self._doomed = False
+            raise ServerKilled
 
     def _end_process(self) -> None:
         """Close what the kernel closes with a process: every connection, whatever transaction it is in."""
@@ -102,6 +107,7 @@ class Failpoints:
         return True
 
     def _before(self, _connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        self._die_if_doomed()
         if self._fire("database_busy"):
             cause = sqlite3.OperationalError("database is locked") if self._sqlite else _Serialization()
             raise sa.exc.OperationalError(statement, {}, cause)
@@ -113,13 +119,7 @@ class Failpoints:
     def _commit(self, _connection: Any) -> None:
         if self._fire("killed_before_commit"):
             raise ServerKilled
-        self._committed = True
-
-    def _after_commit(self, _session: Any) -> None:
-        # Released savepoints come by here too.
-        if self._committed and self._fire("killed_after_commit"):
-            raise ServerKilled
-        self._committed = False
+        self._doomed = self._fire("killed_after_commit")
 
 
 class Trap:

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
+from field_api.auth import terminals
 from simulation.cast import CREW, PASSWORD, Player
 from simulation.clock import DeviceClock, Ids, ServerClock
 from simulation.device import Device
@@ -78,6 +79,14 @@ class World:
         self.devices.append(new)
         return new
 
+    def enrol_again(self, device: Device) -> None:
+        """A restored server does not know a terminal that was enrolled later: it gets a new code."""
+        calm, self.network.weather = self.network.weather, 0.0
+        code = self.site.change(lambda session: terminals.invite(session, "keeper", 3600, self.site.clock()))
+        device.guard(lambda: device.terminal.enrol(code, "演示手持机").verdict)
+        device.guard(lambda: self.sign_in(device))
+        self.network.weather = calm
+
     def sign_in(self, device: Device) -> str:
         """The officer types his password."""
         return device.terminal.sign_in(device.player.username, PASSWORD).verdict
@@ -91,12 +100,12 @@ class World:
         return self._names.setdefault(str(id_), f"#{len(self._names) + 1}")
 
     def say(self, text: str) -> None:
-        self.trace.append(f"{self.step:3} {text}")
+        self.trace.append(f"{self.step:3} {_plain(text)}")
 
     def require(self, condition: bool, what: str) -> None:
         """Note a violation; the run goes on, so that all of them are seen."""
         if not condition:
-            self.violations.append(f"step {self.step}: {what}")
+            self.violations.append(f"step {self.step}: {_plain(what)}")
 
     @property
     def trace_hash(self) -> str:
@@ -109,6 +118,11 @@ class World:
         for device in self.devices:
             total += device.trap.fired
         return total
+
+
+def _plain(text: str) -> str:
+    """Poison is quoted, but must not poison what quotes it."""
+    return text.encode("utf-8", "backslashreplace").decode()[:600]
 
 
 def failpoints_of(site: Site) -> Failpoints:
