@@ -51,7 +51,7 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
-    home = Bureau(config.region)
+    home = Bureau(config.region, config.offline_ttl_s)
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, now, limits)
@@ -128,6 +128,9 @@ def _finish(response: Response) -> Response:
 
 def _to_problem(error: Exception) -> Response:
     problem = _translate(error)
+    control = getattr(g.get("who"), "control", None)
+    if control:
+        problem.extra.setdefault("control", dict(control))
     request_id = g.get("request_id", "")
     if not isinstance(error, Problem | HTTPException):
         # The log has the stack; the caller gets the request id that finds it.
@@ -155,6 +158,6 @@ def _translate(error: Exception) -> Problem:
         return Problem("malformed_body", str(error.code))
     if isinstance(error, sa.exc.DBAPIError) and is_transient(error):
         return Problem("unavailable", retry_after_s=1)
-    if isinstance(error, sa.exc.OperationalError):
+    if isinstance(error, sa.exc.OperationalError | sa.exc.TimeoutError):
         return Problem("unavailable", retry_after_s=5)
     return Problem("internal_error")

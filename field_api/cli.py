@@ -23,7 +23,8 @@ from sqlalchemy.orm import Session
 
 from field_api import backup, migrate, openapi
 from field_api.app import create_app
-from field_api.auth import officers, passwords, receipts, terminals
+from field_api.auth import officers, passwords, receipts, terminals, wipes
+from field_api.auth.assignments import Assignment
 from field_api.auth.identity import ROLES
 from field_api.auth.keys import KeyFileError, Keys
 from field_api.auth.officers import NewOfficer, OfficerError
@@ -207,6 +208,21 @@ def officer_password(
         click.echo(f"password {password}")
 
 
+@officer.command(name="assign")
+@click.argument("username")
+@click.option("--unit", "units", multiple=True, required=True, help="the first is his own")
+@click.option("--grid", "grids", multiple=True, help="grids beyond his units")
+@click.pass_obj
+def officer_assign(config: Config, username: str, *, units: tuple[str, ...], grids: tuple[str, ...]) -> None:
+    """Give an officer these units and grids instead of those that he has."""
+    new = Assignment(units[0], units[1:], grids)
+
+    def work(session: Session) -> None:
+        staff.assign(session, services().home, officers.find_officer(session, username).id, new, _now())
+
+    _change(config, work)
+
+
 @officer.command(name="disable")
 @click.argument("username")
 @click.pass_obj
@@ -246,6 +262,51 @@ def terminal_revoke(config: Config, terminal_no: str) -> None:
     _change(config, work)
 
 
+@terminal.command(name="wipe")
+@click.argument("terminal_no")
+@click.option("--now", "at_once", is_flag=True, help="not only after it has brought what is unsent")
+@click.option("--by", default="cli", help="who orders, for the record")
+@click.pass_obj
+def terminal_wipe(config: Config, terminal_no: str, *, at_once: bool, by: str) -> None:
+    """Order a terminal (by its number, like t7) to empty itself at its next word (远程擦除)."""
+
+    def work(session: Session) -> str:
+        found = terminals.find_terminal(session, terminal_no)
+        return wipes.order(session, found, by, _now(), after_push=not at_once).id
+
+    click.echo(f"wipe {_change(config, work)}")
+
+
+@cli.group()
+def keys() -> None:
+    """The keys that receipts are signed with (密钥)."""
+
+
+@keys.command(name="list")
+@click.pass_obj
+def keys_list(config: Config) -> None:
+    """Print every key that receipts were signed with, the signing one last."""
+    for one in _keys(config).listed():
+        click.echo(f"{one.number}  {one.kid}  {one.made_at:%Y-%m-%d %H:%M}Z{'  signs' if one.signs else ''}")
+
+
+@keys.command(name="rotate")
+@click.pass_obj
+def keys_rotate(config: Config) -> None:
+    """Sign with a new key from now on, endorsed by the one before; running processes take it up by themselves."""
+    try:
+        click.echo(f"{_keys(config).rotate(_now())} signs from now on; back up the keys")
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _keys(config: Config) -> Keys:
+    try:
+        return Keys.open(config.data / "keys")
+    except (KeyFileError, OSError) as error:
+        raise click.ClickException(str(error)) from None
+
+
 @cli.command(name="openapi")
 @click.option("--output", type=click.File("wb"), default="-", help="a file instead of standard output")
 @click.pass_obj
@@ -259,7 +320,7 @@ def openapi_document(config: Config, output: IO[bytes]) -> None:
 
 @cli.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--keys", "source", help="a JWKS file or its http(s) address; else the data folder's key")
+@click.option("--keys", "source", help="a JWKS file or its http(s) address; else the data folder's keys")
 @click.option("--lang", type=click.Choice(["zh", "en"]), help="else as LANG says")
 @click.pass_obj
 def verify(config: Config, file: IO[bytes], source: str | None, lang: str | None) -> None:

@@ -44,6 +44,11 @@ class Config:
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
 
+    @property
+    def writers_limit(self) -> int:
+        """How many threads of a process may wait to write: one is left for who only asks."""
+        return max(1, self.web_threads - 1)
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Config:
         """Read `FIELDPOST_…`.

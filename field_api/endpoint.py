@@ -194,7 +194,9 @@ def _run(
             return work()
         finally:
             session.rollback()
-    return (write if mode == "write" else read)(session, work)
+    if mode == "read":
+        return read(session, work)
+    return write(session, work, at_most=held.config.writers_limit)
 
 
 def _respond(answer: Answer) -> Response:

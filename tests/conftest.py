@@ -20,6 +20,12 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if in_ci() else "here"))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How hard tests/concurrency/test_crashes.py tries; a night has time for a thousand."""
+    parser.addoption("--crashes", type=int, default=30, help="how often the server is killed")
+    parser.addoption("--crashes-on", choices=["sqlite", "postgresql"], default="sqlite", help="on which database")
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[postgres.PrivatePostgres]:
     """The run's private PostgreSQL; `with postgres_server.fresh_database() as url:` for a module's own."""
@@ -54,6 +60,12 @@ def founded_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture
+def founded_copy(founded_file: Path, tmp_path: Path) -> Path:
+    """A founded SQLite database of this test's own."""
+    return Path(shutil.copyfile(founded_file, tmp_path / "fieldpost.sqlite3"))
+
+
 @pytest.fixture(scope="session")
 def founded_template(postgres_server: postgres.PrivatePostgres) -> Iterator[str]:
     """A founded PostgreSQL database, to be copied."""
@@ -73,9 +85,7 @@ def founded_postgres_url(postgres_server: postgres.PrivatePostgres, founded_temp
 def founded_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A founded database of this test's own; the test runs once on each kind."""
     if request.param == "sqlite":
-        path = tmp_path / "fieldpost.sqlite3"
-        shutil.copyfile(request.getfixturevalue("founded_file"), path)
-        return f"sqlite:///{path}"
+        return f"sqlite:///{request.getfixturevalue('founded_copy')}"
     return str(request.getfixturevalue("founded_postgres_url"))
 
 

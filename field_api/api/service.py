@@ -19,7 +19,7 @@ blueprint = Blueprint("service", __name__)
 @blueprint.get("/.well-known/jwks.json")
 @endpoint("The keys that receipts are checked with", caller="anyone", mode="own", tag="service")
 def jwks(context: Context) -> Answer:
-    return Answer(context.keys.public_jwks(), headers={"Cache-Control": "public, max-age=3600"})
+    return Answer(context.keys.public_jwks(), headers={"Cache-Control": "public, max-age=60"})
 
 
 @blueprint.get("/healthz")

@@ -1,17 +1,23 @@
-"""`/sync`: hello, schema, push, pull."""
+"""`/sync`: hello, schema, push, pull, repair."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import orjson
 from flask import Blueprint, request
 
+from field_api import alerts
+from field_api.auth import terminals, wipes
 from field_api.auth.identity import Identity
 from field_api.casework import schema
-from field_api.endpoint import Answer, Context, endpoint, write
+from field_api.casework.schemas import SCHEMAS
+from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
+from field_api.pressure import WRITERS
 from field_api.problems import Problem
-from field_api.schemas.sync import Ask, HelloDump, PullDump, PullLoad, PushDump, PushLoad, SchemaDump
+from field_api.schemas.sync import HelloDump, PullDump, PullLoad, PushDump, PushLoad, RepairDump, RepairLoad, SchemaDump
 from sync.service import pull as pulling
 from sync.service import push as pushing
 from sync.store import sequence, stores
@@ -25,18 +31,18 @@ blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
 @blueprint.get("/hello")
 @endpoint("Say hello", dump=HelloDump, tag="sync")
 def hello(context: Context) -> Answer:
-    position = sequence.position(context.session)
+    position, safe_before = sequence.position(context.session), sequence.safe_before(context.session)
     return Answer(
         {
             "protocol": 1,
             "server_time": context.now.isoformat(timespec="milliseconds"),
             "server_hlc": str(position.hlc),
             "epoch": position.epoch,
-            "schema": {"current": schema.CURRENT, "oldest": schema.OLDEST},
+            "schema": {"current": SCHEMAS.current, "oldest": SCHEMAS.oldest},
             "limits": {"operations": context.config.batch_limit, "bytes": context.config.body_limit_bytes},
-            "safe_before": position.safe_before.isoformat() if position.safe_before else None,
-            "backoff_ms": context.config.backoff_ms,
-            "control": {},
+            "safe_before": safe_before.isoformat() if safe_before else None,
+            "backoff_ms": _backoff_ms(context),
+            "control": dict(context.identity.control),
         }
     )
 
@@ -68,49 +74,98 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
     if len(batch.operations) > context.config.batch_limit:
         raise Problem("batch_too_large")
     home = services().home
-    prepared = pushing.prepare(home, pusher, batch, now=context.now, schema=schema.CURRENT)
+    prepared = pushing.prepare(home, pusher, batch, now=context.now)
 
     def work() -> dict[str, Any]:
-        return pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
+        answer = pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
+        _heed(context, batch, answer["results"])
+        return answer | {"control": _orders_left(identity, batch)}
 
     try:
         with stores.one_at_a_time(context.config.data / "locks", pusher.terminal):
-            answer = write(context.session, work)
+            answer = write(context.session, work, at_most=context.config.writers_limit)
     except stores.InFlight:
         raise Problem("push_in_flight", retry_after_s=1) from None
     except stores.StoreForeign:
         raise Problem("envelope_invalid", errors=[_FOREIGN]) from None
-    return Answer(answer)
+    return Answer(answer | {"backoff_ms": _backoff_ms(context)})
+
+
+def _heed(context: Context, batch: pushing.Batch, results: list[dict[str, Any]]) -> None:
+    """Note what a push tells beside its operations: orders carried out, the program's version, a clone."""
+    identity, session, now = context.identity, context.session, context.now
+    terminal = _terminal(identity)
+    wipes.confirm(session, terminal, batch.control_done, now)
+    if batch.app and batch.app != identity.app_version:
+        terminals.note_version(session, terminal, batch.app)
+    reused = [one["id"] for one in results if "number_reused" in one.get("flags", ()) and not one.get("duplicate")]
+    if reused:
+        detail = {"terminal": terminal, "store": batch.store, "officer": identity.officer}
+        finding = alerts.Finding("number_reused", batch.store, identity.unit, detail=detail)
+        alerts.happened(session, finding, reused, now)
+
+
+def _orders_left(identity: Identity, batch: pushing.Batch) -> dict[str, Any]:
+    """What the terminal is still ordered to do once this push has been heard."""
+    done = identity.control.get("wipe", {}).get("id") in batch.control_done
+    return {} if done else dict(identity.control)
+
+
+def _backoff_ms(context: Context) -> int:
+    return max(context.config.backoff_ms, WRITERS.backoff_ms())
 
 
 @blueprint.post("/pull")
 @endpoint(
     "Receive what changed",
+    mode="own",
     load=PullLoad,
     dump=PullDump,
     tag="sync",
     problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
 )
-def pull(context: Context, ask: Ask) -> Answer:
-    identity = context.identity
+def pull(context: Context, asked: pulling.Asked) -> Answer:
+    return _page(context, asked)
+
+
+@blueprint.post("/repair")
+@endpoint(
+    "Compare by 256 sums, and receive again what differs",
+    mode="own",
+    load=RepairLoad,
+    dump=RepairDump,
+    tag="sync",
+    problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
+)
+def repair(context: Context, asked: pulling.Asked) -> Answer:
+    return _page(context, asked)
+
+
+def _page(context: Context, asked: pulling.Asked) -> Answer:
+    """A page on one snapshot; its cursor may name what must be on record before it is sent."""
+    session, identity = context.session, context.identity
     reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
+    types, mac = services().home.types, context.keys.mac
     try:
-        page = pulling.pull(
-            context.session,
-            services().home.types,
-            reader,
-            cursor=ask.cursor,
-            limit=ask.limit,
-            lanes=ask.lanes,
-            mac=context.keys.mac,
-        )
+        page = read(session, lambda: pulling.pull(session, types, reader, asked, mac))
     except pulling.CursorInvalid:
         raise Problem("cursor_invalid") from None
     except pulling.CursorExpired:
         raise Problem("cursor_expired") from None
+    if page.sets:
+        write(session, lambda: page.keep(session))
+    page = _with_orders(page, identity)
     if NDJSON in request.headers.get("Accept", ""):
         return Answer(page.as_lines(), media_type=NDJSON)
     return Answer(page.as_object())
+
+
+def _with_orders(page: pulling.Page, identity: Identity) -> pulling.Page:
+    """The page with what the terminal is ordered to do, which it mostly is not."""
+    if not identity.control:
+        return page
+    rest = orjson.loads(b"{" + page.rest) | {"control": dict(identity.control)}
+    return replace(page, rest=orjson.dumps(rest)[1:])
 
 
 def _terminal(identity: Identity) -> str:

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from flask import Blueprint
 
-from field_api.auth import terminals
+from field_api.auth import terminals, wipes
 from field_api.auth.terminals import Enrolment
 from field_api.casework import staff
 from field_api.endpoint import Answer, Context, endpoint
 from field_api.extensions import services
-from field_api.schemas.terminals import EnrolmentDump, EnrolmentLoad
+from field_api.schemas.terminals import EnrolmentDump, EnrolmentLoad, WipeDump, WipeLoad
 
 blueprint = Blueprint("terminals", __name__, url_prefix="/api/v1")
 
@@ -50,6 +50,23 @@ def revoke(context: Context, *, terminal: UUID) -> Answer:
     context.identity.require("admin")
     terminals.revoke(context.session, str(terminal), context.now)
     return Answer(status=204)
+
+
+@blueprint.post("/terminals/<uuid:terminal>/wipe")
+@endpoint(
+    "Order a terminal to empty itself",
+    caller="console",
+    mode="write",
+    load=WipeLoad,
+    dump=WipeDump,
+    problems=("not_permitted", "not_found", "csrf_failed"),
+    tag="identity",
+)
+def wipe(context: Context, after_push: bool, *, terminal: UUID) -> Answer:
+    context.identity.require("admin")
+    by = context.identity.username
+    ordered = wipes.order(context.session, str(terminal), by, context.now, after_push=after_push)
+    return Answer(WipeDump().dump(ordered))
 
 
 @blueprint.post("/officers/<uuid:officer>/disabling")

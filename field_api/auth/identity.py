@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from field_api.problems import Problem
 
@@ -18,6 +20,7 @@ class Identity:
 
     session: the token family, or the console session's digest.
     revoked: the terminal is revoked; only what receives a revoked terminal's push ever sees this.
+    app_version: of the terminal's program, as last told. control: what the terminal is ordered to do.
     """
 
     officer: str
@@ -31,6 +34,8 @@ class Identity:
     terminal_no: str | None = None
     session: str = ""
     revoked: bool = False
+    app_version: str = ""
+    control: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def require(self, *roles: str) -> None:
         """Raise not_permitted unless one of `roles` is held."""

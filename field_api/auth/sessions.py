@@ -13,10 +13,11 @@ import sqlalchemy as sa
 from flask import Request
 from sqlalchemy.orm import Session
 
+from field_api.auth import wipes
 from field_api.auth.console import COOKIE, SAFE_METHODS, check_csrf, session_digest
 from field_api.auth.identity import Identity
 from field_api.auth.keys import Keys
-from field_api.auth.tables import ConsoleSession, Officer, Terminal, TokenFamily
+from field_api.auth.tables import ConsoleSession, Officer, Terminal, TokenFamily, WipeOrder
 from field_api.auth.tokens import TokenClaim, read_token
 from field_api.problems import Problem
 from field_api.transactions import read, write
@@ -40,11 +41,14 @@ _TERMINAL_QUERY = (
         TokenFamily.revoked_at.label("family_revoked_at"),
         Terminal.id.label("terminal"),
         Terminal.terminal_no,
+        Terminal.app_version,
         Terminal.revoked_at.label("terminal_revoked_at"),
+        *wipes.COLUMNS,
     )
     .select_from(TokenFamily)
     .join(Officer, Officer.id == TokenFamily.officer)
     .join(Terminal, Terminal.id == TokenFamily.terminal)
+    .outerjoin(WipeOrder, wipes.OPEN)
 )
 _CONSOLE_QUERY = sa.select(*_OFFICER, ConsoleSession.expires_at).join(
     ConsoleSession, ConsoleSession.officer == Officer.id
@@ -57,7 +61,7 @@ def identify_terminal(
     """Find whom an access token speaks for: one select, and one write when a new pair is first used.
 
     receive_revoked: a revoked terminal, known by any token that was ever its own, is returned with
-    `revoked` set instead of being refused.
+    `revoked` set instead of being refused. Whatever the terminal is refused with tells its orders too.
 
     Raises:
         Problem: token_revoked, token_expired, terminal_revoked, officer_disabled.
@@ -72,13 +76,18 @@ def identify_terminal(
     if row.terminal_revoked_at is not None:
         if receive_revoked:
             return _identity(row, session=claim.family, revoked=True)
-        raise Problem("terminal_revoked")
+        raise _refusal("terminal_revoked", row)
     if row.family_revoked_at is not None:
-        raise Problem("token_revoked")
+        raise _refusal("token_revoked", row)
     if row.disabled_at is not None:
-        raise Problem("officer_disabled")
+        raise _refusal("officer_disabled", row)
     _check_generation(session, claim, row, now)
     return _identity(row, session=claim.family)
+
+
+def _refusal(code: str, row: Any) -> Problem:
+    control = wipes.control(row)
+    return Problem(code, extra={"control": control} if control else None)
 
 
 def identify_console(session: Session, keys: Keys, request: Request, now: datetime) -> Identity:
@@ -109,7 +118,7 @@ def _check_generation(session: Session, claim: TokenClaim, row: Any, now: dateti
     first_use = claim.generation == row.generation + 1 and row.next_expires_at is not None
     expires_at = row.next_expires_at if first_use else row.access_expires_at
     if not (first_use or claim.generation == row.generation) or expires_at <= now:
-        raise Problem("token_expired")
+        raise _refusal("token_expired", row)
     if first_use:
         write(session, lambda: _accept_pair(session, claim))
 
@@ -158,4 +167,6 @@ def _identity(row: Any, *, session: str, revoked: bool = False) -> Identity:
         terminal_no=getattr(row, "terminal_no", None),
         session=session,
         revoked=revoked,
+        app_version=getattr(row, "app_version", ""),
+        control=wipes.control(row) if hasattr(row, "wipe") else {},
     )

@@ -132,3 +132,29 @@ class SignInAttempts(Base):
     subject: Mapped[str] = mapped_column(DIGEST, primary_key=True)
     count: Mapped[int]
     window_ends_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class WipeOrder(Base):
+    """An administrator's order to empty a terminal; at most one of a terminal is open, until it is confirmed.
+
+    after_push: what is unsent is brought first. ordered_by: a user name.
+    """
+
+    __tablename__ = "wipe_order"
+    __table_args__ = (
+        sa.Index(
+            "uq_wipe_order_open",
+            "terminal",
+            unique=True,
+            sqlite_where=sa.text("confirmed_at IS NULL"),
+            postgresql_where=sa.text("confirmed_at IS NULL"),
+        ),
+        sa.Index(None, "terminal", "ordered_at"),
+    )
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    terminal: Mapped[str] = mapped_column(sa.ForeignKey("terminal.id"))
+    after_push: Mapped[bool]
+    ordered_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ordered_by: Mapped[str] = mapped_column(sa.String(64))
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

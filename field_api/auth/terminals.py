@@ -94,6 +94,11 @@ def revoke(session: Session, terminal: str, now: datetime) -> None:
     session.flush()
 
 
+def note_version(session: Session, terminal: str, app_version: str) -> None:
+    """Note which version of its program a terminal runs now. Writes: the terminal."""
+    session.execute(sa.update(Terminal).where(Terminal.id == terminal).values(app_version=app_version))
+
+
 def find_terminal(session: Session, terminal_no: str) -> str:
     """Return the id of the terminal with this short name.
 

@@ -16,7 +16,7 @@ from typing import Literal
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.auth import challenges, limits, passwords
+from field_api.auth import challenges, limits, passwords, wipes
 from field_api.auth.keys import Keys, encode_base64url
 from field_api.auth.signatures import decode_base64url, signature_holds
 from field_api.auth.tables import Officer, Terminal, TokenFamily
@@ -197,7 +197,8 @@ def _prove(session: Session, keys: Keys, proof: Proof, subject: str, now: dateti
     ):
         raise Problem("credentials_wrong")
     if terminal.revoked_at is not None:
-        raise Problem("terminal_revoked", keeps=True)
+        control = wipes.control_of(session, terminal.id)
+        raise Problem("terminal_revoked", keeps=True, extra={"control": control} if control else None)
     terminal.last_seen_at = now
     return terminal
 

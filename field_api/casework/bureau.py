@@ -10,11 +10,14 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
 from field_api.auth.tokens import signed_in_at
 from field_api.casework import evidence, reactions
 from field_api.casework.declare import row_maker
+from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
+from sync.engine.translate import Schemas
 from sync.engine.values import Operation, Record, RecordType
 from sync.service.home import Change, Colleague
 from sync.store.upsert import upsert
@@ -28,7 +31,9 @@ class Bureau:
     """Implements `sync.service.home.Home`. `region`: the six digits that open a case number."""
 
     region: str
+    offline_ttl_s: int
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
+    schemas: Schemas = SCHEMAS
 
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime
@@ -55,12 +60,24 @@ class Bureau:
             frozenset(identity.scope_keys()),
         )
 
+    def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
+        """The scopes that an officer held at a time and lost before his word of it arrived."""
+        return assignments.held_at(session, officer, at, arrived, self.offline_ttl_s)
+
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Mirror records in their typed tables, parents first. Writes: the tables of `MODELS`."""
         for name, make in _MAKERS.items():
             rows = [make(record) for record in records if record.type == name]
             upsert(session, cast(sa.Table, MODELS[name].__table__), rows)
 
+    def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
+        """What the server writes on a case because of what was just written on it."""
+        return reactions.follow(session, change, now)
+
+    def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        """Numbers for the cases that were registered."""
+        return reactions.number(session, changes, self.region, now)
+
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
-        return reactions.react(session, changes, self.region, now)
+        return reactions.react(session, changes, now)

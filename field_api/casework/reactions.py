@@ -31,54 +31,67 @@ CONTENT = (
     "party",
     "amount_fen",
     "legal_basis",
+    "occurred_at",
     *LISTS,
 )
 _SENT = ("waiting", "delivering", "delivered", "held")
 
 
-def react(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
-    """The server's own operations that these changes call for."""
-    values = _cases_values(session, [change for change in changes if change.after.type == "case"], region, now)
+def follow(session: Session, change: Change, now: datetime) -> list[Operation]:
+    """What the server writes on a case that was changed: its way into review and back."""
+    values = _case_values(session, change) if change.after.type == "case" else {}
+    return [server.patch("case", change.after.id, values, now)] if values else []
+
+
+def number(session: Session, changes: Sequence[Change], region: str, now: datetime) -> list[Operation]:
+    """Give the cases that are no drafts any more their numbers, in one statement for all."""
+    cases = [
+        change.after.id
+        for change in changes
+        if change.after.type == "case" and change.after.body["status"] != "draft" and not change.after.body["case_no"]
+    ]
+    numbers = case_numbers(session, region, now, len(cases)) if cases else []
+    return [server.patch("case", case, {"case_no": no}, now) for case, no in zip(cases, numbers, strict=True)]
+
+
+def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Operation]:
+    """The server's own operations that follow from what was written on cases and their evidence."""
+    numbered = [change.after.id for change in changes if change.after.type == "case" and _is_numbered(change)]
+    if numbered:
+        evidence.numbered(session, numbered, now)
     pieces = [change for change in changes if change.after.type == "evidence"]
+    values: dict[str, dict[str, Any]] = {}
     for case, review in _touched(session, pieces):
-        again = _reopen(session, case) if review == "passed" else {"review": "under_review"}
-        values[case] = values.get(case, {}) | again
-    maybe_ready = values.keys() | {change.after.body["case"] for change in pieces}
-    follow = [server.patch("case", case, asked, now) for case, asked in values.items() if asked]
-    reopened = {operation.record for operation in follow}
-    if maybe_ready - reopened:
-        for case in delivery.candidates(session, maybe_ready - reopened):
+        values[case] = _reopen(session, case) if review == "passed" else {"review": "under_review"}
+    follow = [server.patch("case", case, asked, now) for case, asked in values.items()]
+    closed = {change.after.id for change in changes if change.after.type == "case" and _may_be_ready(change.after)}
+    maybe_ready = (closed | {change.after.body["case"] for change in pieces}) - values.keys()
+    if maybe_ready:
+        for case in delivery.candidates(session, maybe_ready):
             follow += delivery.make_ready(session, case, now)
     return follow
 
 
-def _cases_values(
-    session: Session, changes: Sequence[Change], region: str, now: datetime
-) -> dict[str, dict[str, Any]]:
-    """What the server writes on each changed case, perhaps nothing; numbers are taken for all at once."""
-    values = {change.after.id: _case_values(session, change) for change in changes}
-    unnumbered = [
-        change.after.id
-        for change in changes
-        if change.after.body["status"] != "draft" and change.after.body["case_no"] is None
-    ]
-    for case, number in zip(unnumbered, case_numbers(session, region, now, len(unnumbered)), strict=True):
-        values[case]["case_no"] = number
-    if unnumbered:
-        evidence.numbered(session, unnumbered, now)
-    return values
+def _is_numbered(change: Change) -> bool:
+    return change.after.body["case_no"] is not None and (
+        change.before is None or change.before.body["case_no"] is None
+    )
+
+
+def _may_be_ready(case: Record) -> bool:
+    return bool(case.body["review"] == "passed")
 
 
 def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str]]:
     """Cases that must be judged again for their evidence: (id, review).
 
-    Passed ones to which a piece came or of which a passed piece no longer is; returned ones to which a piece came.
+    Passed ones to which a piece came or of which a settled piece no longer is; returned ones to which a piece came.
     """
     gained = {change.after.body["case"] for change in changes if change.before is None}
     lost = {
         change.after.body["case"]
         for change in changes
-        if change.before is not None and change.before.body["review"] == "passed" != change.after.body["review"]
+        if change.before is not None and _is_settled(change.before) and not _is_settled(change.after)
     }
     if not gained | lost:
         return []
@@ -89,11 +102,20 @@ def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str
     return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged))]
 
 
+def _is_settled(piece: Record) -> bool:
+    """Say whether a piece holds no passed case back: it is passed, or left out."""
+    return piece.body["review"] in ("passed", "rejected")
+
+
 def _case_values(session: Session, change: Change) -> dict[str, Any]:
     body, before = change.after.body, change.before
     values: dict[str, Any] = {}
-    if body["status"] == "closed" and body["review"] == "none":
+    is_closing = body["status"] == "closed" and (before is None or before.body["status"] != "closed")
+    if (body["status"] == "closed" and body["review"] == "none") or (is_closing and body["review"] == "returned"):
         values["review"] = "under_review"
+    if before is not None and before.body["review"] == "passed" != body["review"] and body["delivery"] in _SENT:
+        outbox.cancel(session, change.after.id)
+        values["delivery"] = "none"
     if before is None or not _content_changed(before, change.after):
         return values
     if body["review"] == "passed" and before.body["review"] == "passed":

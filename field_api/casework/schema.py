@@ -8,25 +8,23 @@ from typing import Any
 
 import orjson
 
+from field_api.casework import words
 from field_api.casework.enums import ENUMS
+from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import TYPES
 from sync.engine.values import Field, RecordType
-
-# Raised with every change that an older terminal could misread.
-CURRENT = 1
-OLDEST = 1
 
 
 def describe() -> dict[str, Any]:
     """The whole schema as the wire shows it."""
     return {
-        "schema": CURRENT,
+        "schema": SCHEMAS.current,
         "types": {name: _type(declared) for name, declared in TYPES.items()},
         "enums": {
             name: [{"code": code, "zh": zh, "en": en} for code, zh, en in entries] for name, entries in ENUMS.items()
         },
         "rules": [],
-        "words": {},
+        "words": words.served(),
     }
 
 

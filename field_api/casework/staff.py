@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from field_api.auth import officers
+from field_api.auth import assignments, officers
+from field_api.auth.assignments import Assignment
 from field_api.auth.officers import NewOfficer
 from field_api.auth.tables import Officer
 from field_api.casework.reference import publish_officer
@@ -33,3 +34,13 @@ def disable(session: Session, home: Home, officer: str, now: datetime) -> None:
         Problem: not_found.
     """
     publish_officer(session, home, officers.disable(session, officer, now), now)
+
+
+def assign(session: Session, home: Home, officer: str, new: Assignment, now: datetime) -> None:
+    """Give an officer other units and grids: his terminals' next pulls follow. Writes: the officer and his record.
+
+    Raises:
+        Problem: not_found.
+        OfficerError: an unknown unit.
+    """
+    publish_officer(session, home, assignments.assign(session, officer, new, now), now)

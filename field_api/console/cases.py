@@ -103,6 +103,6 @@ def nowhere(_context: Context, **_path: str) -> Answer:
 def _verdict() -> Verdict:
     word, reason = request.form.get("verdict", ""), form_text("reason", 500)
     if word not in VERDICTS or (word != "passed" and not reason):
-        raise Problem("invalid_field", errors=[{"pointer": "/reason", "code": "missing", "message": "reason"}])
+        raise Problem("invalid_field", errors=[{"pointer": "/reason", "code": "required", "message": "reason"}])
     base = form_text("base", 9)
     return Verdict(form_id(), word, reason, int(base) if base.isascii() and base.isdigit() else None)

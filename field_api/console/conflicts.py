@@ -130,4 +130,4 @@ def _number(text: str, *, fen: bool) -> int | None:
 
 
 def _wrong(pointer: str) -> Problem:
-    return Problem("invalid_field", errors=[{"pointer": pointer, "code": "wrong", "message": pointer}])
+    return Problem("invalid_field", errors=[{"pointer": pointer, "code": "invalid", "message": pointer}])

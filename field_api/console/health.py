@@ -35,6 +35,6 @@ def revoke(context: Context, terminal: str) -> Answer:
     context.identity.require("admin")
     return_to("/console/health")
     if request.form.get("confirm") != "yes":
-        raise Problem("invalid_field", errors=[{"pointer": "/confirm", "code": "missing", "message": "confirm"}])
+        raise Problem("invalid_field", errors=[{"pointer": "/confirm", "code": "required", "message": "confirm"}])
     terminals.revoke(context.session, terminal, context.now)
     return see("/console/health", done="revoked")

@@ -17,6 +17,7 @@ from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
 from field_api.casework.delivery import FINISHED
 from field_api.casework.enums import ENUMS, label
+from field_api.casework.words import advice
 from field_api.console import show
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
 from field_api.endpoint import Answer, Caller, Context, Mode, endpoint
@@ -94,6 +95,7 @@ def _text(template: str, who: Identity | None, values: Mapping[str, Any]) -> str
         "lang": lang,
         "t": lambda key, **parts: say(lang, key, **parts),
         "name_of": lambda family, code: name_of(lang, family, code),
+        "advice": lambda family, code: advice(family, code, lang),
         "label": lambda enum, code: label(enum, code, lang),
         "me": who,
         "csrf": csrf_token(services().keys, who.session) if who else "",
@@ -141,7 +143,7 @@ def form_text(name: str, longest: int = LONGEST_TEXT) -> str:
     request.max_content_length = FORM_LIMIT_BYTES
     text = request.form.get(name, "").replace("\r\n", "\n").strip()
     if len(text) > longest or _UNSTORABLE.search(text):
-        raise Problem("invalid_field", errors=[{"pointer": f"/{name}", "code": "text", "message": name}])
+        raise Problem("invalid_field", errors=[{"pointer": f"/{name}", "code": "not_text", "message": name}])
     return text
 
 

@@ -83,4 +83,4 @@ def _reason() -> str:
 
 
 def _missing(pointer: str) -> Problem:
-    return Problem("invalid_field", errors=[{"pointer": pointer, "code": "missing", "message": pointer}])
+    return Problem("invalid_field", errors=[{"pointer": pointer, "code": "required", "message": pointer}])

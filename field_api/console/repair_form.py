@@ -139,4 +139,4 @@ def _time(name: str, typed: str) -> str:
 
 
 def _wrong(name: str) -> Problem:
-    return Problem("invalid_field", errors=[{"pointer": f"/set/{name}", "code": "wrong", "message": name}])
+    return Problem("invalid_field", errors=[{"pointer": f"/set/{name}", "code": "invalid", "message": name}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from field_api.casework.words import ACTIONS, OUTCOMES
 from field_api.console.desk_words import DESK_WORDS
 
 LANGUAGES = ("zh", "en")
@@ -313,19 +314,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "type.evidence": ("照片", "photo"),
     "type.vehicle_check": ("车辆检查", "vehicle check"),
     "type.task": ("任务", "task"),
-    "action.create": ("新建", "created"),
-    "action.patch": ("修改", "changed"),
-    "action.append": ("追加", "added"),
-    "action.transition": ("状态变更", "moved on"),
-    "action.void": ("作废", "voided"),
-    "action.discard": ("丢弃草稿", "discarded"),
-    "outcome.applied": ("生效", "applied"),
-    "outcome.merged": ("合并", "merged"),
-    "outcome.proposed": ("作为建议保留", "kept as a proposal"),
-    "outcome.unchanged": ("无变化", "unchanged"),
-    "outcome.dismissed": ("已驳回", "dismissed"),
-    "outcome.parked": ("等待中", "parked"),
-    "outcome.quarantined": ("隔离", "quarantined"),
+    **{f"action.{code}": (word.zh, word.en) for code, word in ACTIONS.items()},
+    **{f"outcome.{code}": (word.zh, word.en) for code, word in OUTCOMES.items()},
 }
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, post_load, validate
 
 from field_api.schemas.fields import LoadSchema, Text, UuidText
-from sync.service.pull import LANES, MAX_LIMIT
+from sync.engine.cursor import BUCKETS
+from sync.service.pull import LANES, MAX_LIMIT, Asked
 from sync.service.push import Batch
 
 MAX_CURSOR = 2_000
+_SUM = re.compile("[0-9a-f]{16}")
 
 
 class ClockLoad(Schema):
@@ -65,6 +67,8 @@ class PushLoad(Schema):
             clock=values["clock"],
             health=_bounded(values["health"]),
             schema=values["schema"],
+            app=values.get("app", ""),
+            control_done=tuple(values["control_done"]),
         )
 
 
@@ -123,15 +127,6 @@ class PushDump(Schema):
     results = fields.List(fields.Nested(ResultDump), required=True)
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What a pull asks for."""
-
-    cursor: str | None
-    limit: int
-    lanes: tuple[str, ...]
-
-
 class PullLoad(LoadSchema):
     """Where a terminal stands and how much it wants."""
 
@@ -142,8 +137,35 @@ class PullLoad(LoadSchema):
     )
 
     @post_load
-    def make(self, values: dict[str, Any], **_options: Any) -> Ask:
-        return Ask(values["cursor"], values["limit"], tuple(values["lanes"]))
+    def make(self, values: dict[str, Any], **_options: Any) -> Asked:
+        return Asked(values["cursor"], values["limit"], tuple(values["lanes"]), values.get("buckets"))
+
+
+class Sums(fields.Field[list[int]]):
+    """256 sums as 16 hex digits each; a field for each would cost more than what they are for."""
+
+    default_error_messages = {"invalid": "Not 256 sums of 16 hex digits."}  # noqa: RUF012 - marshmallow's own
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[int]:
+        if not isinstance(value, list) or len(value) != BUCKETS:
+            raise self.make_error("invalid")
+        if not all(isinstance(one, str) and _SUM.fullmatch(one) for one in value):
+            raise self.make_error("invalid")
+        return [int(one, 16) for one in value]
+
+
+class RepairLoad(PullLoad):
+    """Where a terminal stands, and the sum of what it holds in each bucket."""
+
+    buckets = Sums(
+        required=True,
+        metadata={
+            "type": "array",
+            "minItems": BUCKETS,
+            "maxItems": BUCKETS,
+            "items": {"type": "string", "pattern": "^[0-9a-f]{16}$"},
+        },
+    )
 
 
 class ChangeDump(Schema):
@@ -174,6 +196,12 @@ class PullDump(Schema):
     more = fields.Boolean(required=True)
     checkpoint = fields.Nested(CheckpointDump)
     control = fields.Dict(required=True)
+
+
+class RepairDump(PullDump):
+    """A page of changes; `replaced`, on the first: the buckets to be emptied and refilled."""
+
+    replaced = fields.List(fields.Integer(), required=True)
 
 
 class HelloDump(Schema):

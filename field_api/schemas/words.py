@@ -14,6 +14,7 @@ TAGS = {
 SUMMARIES_ZH = {
     "POST /terminals": "登记终端",
     "POST /terminals/{terminal}/revocation": "停用终端",
+    "POST /terminals/{terminal}/wipe": "命令终端清空",
     "POST /officers/{officer}/disabling": "停用人员账号",
     "POST /tokens/challenges": "索取待签名的随机数",
     "POST /tokens": "登录或续期",

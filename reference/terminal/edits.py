@@ -125,10 +125,10 @@ class Edits:
             raise EditRefusedError("too long, or holds a NUL")
         store.execute(
             "INSERT INTO operation"
-            " (id, store, number, type, record, action, payload, payload_sha256, at, state)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+            " (id, store, number, type, record, action, payload, payload_sha256, at, schema, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
             *(operation["id"], store.get("store"), number, type_, record, action),
-            *(payload, sha256_hex(payload), operation["at"]),
+            *(payload, sha256_hex(payload), operation["at"], schema_number(store)),
         )
         store.set("last_number", number)
         return str(operation["id"])
@@ -138,6 +138,12 @@ class Edits:
         if node is None:
             raise NotEnrolledError("enrol first: a stamp names its terminal")
         return stamp(self._store, self._clock, node)
+
+
+def schema_number(store: Store) -> int:
+    """Give the schema that this terminal writes under: the one it has, or the first."""
+    number = store.get("schema", {}).get("schema", 1)
+    return number if type(number) is int and 0 < number < 2**31 else 1
 
 
 def stamp(store: Store, clock: Clock, node: str) -> str:
@@ -165,3 +171,8 @@ def payload_of(row: Any) -> dict[str, Any]:
     """Read a stored operation back."""
     operation: dict[str, Any] = json.loads(row["payload"])
     return operation
+
+
+def author_of(row: Any) -> str:
+    """Read who wrote a stored operation."""
+    return str(payload_of(row).get("officer", ""))

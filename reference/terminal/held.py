@@ -23,6 +23,8 @@ class Held:
         held = self._store.one("SELECT * FROM record WHERE id = ?", record)
         if change["action"] == "evict":
             return self.evict(record) if held is None or not held["evicted"] else 0
+        if change["action"] not in ("put", "void"):
+            return 0
         generation = self._store.get("generation", 0)
         if held is not None and _is_current(held, generation) and held["version"] >= change["version"]:
             return 0

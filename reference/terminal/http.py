@@ -22,7 +22,10 @@ TIMEOUT = httpx.Timeout(20.0, connect=5.0)
 ANSWER_LIMIT = 64 * 1024 * 1024
 COMPRESS_FROM = 1024
 SYSTEM_CHANCE = secrets.SystemRandom().random
-FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 300.0
+FIRST_WAIT_S, SHORTEST_WAIT_S, LONGEST_WAIT_S = 1.0, 0.2, 300.0
+TIMED_OUT, CUT = "timed_out", "cut"
+# The line took up the request and did not bring it through: less of it may pass.
+_TOO_MUCH_STATUS = (408, 413, 504)
 
 
 class Verdict(StrEnum):
@@ -48,6 +51,12 @@ class Reply:
     document: dict[str, Any] = field(default_factory=dict)
     code: str | None = None
     wait_s: float = 0.0
+
+    @property
+    def less_may_pass(self) -> bool:
+        """Say whether the request broke on its way, and not for want of any line at all."""
+        broke = self.code in (TIMED_OUT, CUT) or self.status in _TOO_MUCH_STATUS
+        return self.verdict is Verdict.LATER and broke
 
     @property
     def control(self) -> dict[str, Any]:
@@ -106,6 +115,10 @@ class Line:
         try:
             with self._client.stream(method, path, content=content, headers=headers) as answer:
                 body = _read(answer)
+        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            return self.later(code=TIMED_OUT)
+        except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+            return self.later(code=CUT)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError):
             return self.later(code="unreachable")
         return self._judge(answer, body)
@@ -140,16 +153,23 @@ class Line:
         document: dict[str, Any] | None = None,
         code: str | None = None,
     ) -> Reply:
-        """Say how long to wait: what the server asked for, else growing pauses, both with jitter."""
+        """Say how long to wait: what the server asked for and a little more, else anything up to a growing bound.
+
+        The whole of the pause is chance: terminals that lost their line together do not come back together.
+        """
         self._failures += 1
         headers = headers if headers is not None else httpx.Headers()
         asked = self._retry_after(headers.get("Retry-After"))
         if asked is None:
             ceiling = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** min(self._failures, 16))
-            wait_s = ceiling * (0.5 + self._chance() / 2)
+            wait_s = max(SHORTEST_WAIT_S, ceiling * self._chance())
         else:
-            wait_s = asked * (1 + self._chance() / 4)
+            wait_s = self.at_least(asked)
         return Reply(Verdict.LATER, status, headers, document=document or {}, code=code, wait_s=wait_s)
+
+    def at_least(self, asked_s: float) -> float:
+        """Lengthen a pause that was asked for, so that those who were asked together come apart."""
+        return asked_s * (1 + self._chance() / 4)
 
     def _retry_after(self, value: str | None) -> float | None:
         """Read seconds or an HTTP date, never more than a day."""

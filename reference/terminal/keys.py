@@ -119,12 +119,11 @@ class ServerKeys:
         if not self._known:
             self._known.update({key["kid"]: key for key in offered})
             return bool(offered)
-        learnt = False
-        for key in offered:
-            if self._endorsed(key):
-                self._known[key["kid"]] = key
-                learnt = True
-        return learnt
+        before = len(self._known)
+        while endorsed := [key for key in offered if key["kid"] not in self._known and self._endorsed(key)]:
+            # Rotated more than once since: each new key may endorse the next.
+            self._known.update({key["kid"]: key for key in endorsed})
+        return len(self._known) > before
 
     def _endorsed(self, key: dict[str, Any]) -> bool:
         endorsement = key.get("endorsement")

@@ -146,8 +146,8 @@ def _is_page(page: dict[str, Any]) -> bool:
 def _is_change(change: Any) -> bool:
     if not isinstance(change, dict) or not isinstance(change.get("record"), str):
         return False
-    if change.get("action") == "evict":
-        return True
+    if change.get("action") not in ("put", "void"):
+        # An eviction needs no more; what a newer server means by another action is passed over.
+        return isinstance(change.get("action"), str)
     versioned = isinstance(change.get("type"), str) and is_version(change.get("version"))
-    body = isinstance(change.get("body"), dict) if change.get("action") == "put" else True
-    return versioned and change.get("action") in ("put", "void") and body
+    return versioned and (change["action"] == "void" or isinstance(change.get("body"), dict))

@@ -1,7 +1,8 @@
 """Bring the officer's operations to the server, and let go of them only against a receipt.
 
 A batch is on disk before it is sent and keeps its id and its operations, byte for byte, until it is
-answered; the envelope's clock and health are read anew, since the server corrects times by them.
+answered or goes out by halves, because it was too much for the server or the line; the envelope's clock and
+health are read anew, since the server corrects times by them. What passes lets the batches grow again.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 from reference.terminal.clock import Clock
 from reference.terminal.control import Control
-from reference.terminal.edits import stamp
+from reference.terminal.edits import schema_number, stamp
 from reference.terminal.errors import ReceiptRefusedError
 from reference.terminal.held import drop_cursor
 from reference.terminal.http import BASE, Line, Reply, Verdict
@@ -58,6 +59,10 @@ class Push:
             batch = self._open() or self._fill(tried)
             if batch is None:
                 return report
+            if report.batches and report.wait_s > 0:
+                # The server asks for a pause: the rest stands on the disk and goes out after it.
+                report.verdict, report.code = Verdict.LATER, "backoff"
+                return report
             tried.update(_ids(batch))
             self._exchange(batch, report)
             if report.verdict in (Verdict.SPLIT, Verdict.FIX):
@@ -78,9 +83,12 @@ class Push:
                 reply = self._line.later(reply.status, code=code)
             else:
                 report.batches += 1
-                report.wait_s = seconds(reply.document.get("backoff_ms"))
+                asked_s = seconds(reply.document.get("backoff_ms"))
+                report.wait_s = self._line.at_least(asked_s)
         if reply.verdict is Verdict.RESYNC:
             drop_cursor(self._store)
+        if reply.less_may_pass:
+            self._halve(batch)
         report.verdict, report.code = reply.verdict, reply.code
         report.wait_s = max(report.wait_s, reply.wait_s)
 
@@ -103,30 +111,33 @@ class Push:
         return self._store.one("SELECT * FROM batch LIMIT 1")
 
     def _fill(self, tried: set[str]) -> Any:
-        """Write the next batch: operations of one store, in the order of their numbers."""
+        """Write the next batch: operations of one store and one schema, in the order of their numbers.
+
+        They go under the schema that they were written under, whatever the terminal has learnt since.
+        """
         limits = self._limits()
         with self._store.transaction():
-            rows = self._store.all("SELECT id, store, payload FROM sendable ORDER BY seq")
+            rows = self._store.all("SELECT id, store, schema, payload FROM sendable ORDER BY seq")
             chosen: list[Any] = []
             left = limits["bytes"] - ENVELOPE_BYTES
             for row in (row for row in rows if row["id"] not in tried):
                 left -= len(row["payload"]) + 1
                 full = len(chosen) >= min(self._size(), limits["operations"]) or left < 0
-                if chosen and (full or row["store"] != chosen[0]["store"]):
+                if chosen and (full or _envelope_of(row) != _envelope_of(chosen[0])):
                     break
                 chosen.append(row)
             if not chosen and (tried or not self._control.unconfirmed()):
                 return None
-            store = chosen[0]["store"] if chosen else self._store.get("store")
-            self._write([row["id"] for row in chosen], [row["payload"] for row in chosen], store)
+            of = _envelope_of(chosen[0]) if chosen else (self._store.get("store"), schema_number(self._store))
+            self._write(chosen, *of)
         return self._open()
 
-    def _write(self, ids: list[str], payloads: list[bytes], store: str) -> None:
+    def _write(self, chosen: list[Any], store: str, schema: int) -> None:
         batch = self._outcomes.new_id()
-        raw = b"[" + b",".join(payloads) + b"]"
-        self._store.execute("INSERT INTO batch VALUES (?, ?, ?, ?)", batch, store, raw, self._now())
-        for id_ in ids:
-            self._store.execute("UPDATE operation SET batch = ? WHERE id = ?", batch, id_)
+        raw = b"[" + b",".join(row["payload"] for row in chosen) + b"]"
+        self._store.execute("INSERT INTO batch VALUES (?, ?, ?, ?, ?)", batch, store, raw, self._now(), schema)
+        for row in chosen:
+            self._store.execute("UPDATE operation SET batch = ? WHERE id = ?", batch, row["id"])
 
     def _close(self, batch: Any) -> None:
         self._store.execute("UPDATE operation SET batch = NULL WHERE batch = ?", batch["id"])
@@ -135,17 +146,29 @@ class Push:
     def _divide(self, batch: Any, report: PushReport) -> set[str]:
         """Send a refused batch again in halves; a single refused operation is set aside and shown."""
         ids = _ids(batch)
+        if self._halve(batch):
+            return ids
         with self._store.transaction():
             self._close(batch)
-            if len(ids) > 1:
-                self._store.set("batch_size", max(1, len(ids) // 2))
-                return ids
             for id_ in ids:
                 self._store.execute("UPDATE operation SET state = 'set_aside' WHERE id = ?", id_)
                 self._store.notice("set_aside", id_, {"code": report.code}, self._now())
             if not ids:
                 self._control.confirmed(self._control.unconfirmed())
         return set()
+
+    def _halve(self, batch: Any) -> bool:
+        """Take a batch back into the queue, to go out by halves; False for one that cannot be divided.
+
+        Whether the server took it in is not known, and does not matter: it knows its operations by their ids.
+        """
+        ids = _ids(batch)
+        if len(ids) < 2:
+            return False
+        with self._store.transaction():
+            self._close(batch)
+            self._store.set("batch_size", len(ids) // 2)
+        return True
 
     def _body(self, batch: Any, confirmed: list[str]) -> bytes:
         """Put a fresh envelope around the batch's unchanging operations."""
@@ -155,7 +178,7 @@ class Push:
             hlc = stamp(self._store, self._clock, self._store.get("terminal_no"))
         envelope = {
             "protocol": 1,
-            "schema": self._store.get("schema", {}).get("schema", 1),
+            "schema": batch["schema"],
             "app": APP,
             "batch": batch["id"],
             "store": batch["store"],
@@ -184,6 +207,11 @@ class Push:
 
     def _now(self) -> str:
         return self._clock.wall().isoformat(timespec="milliseconds")
+
+
+def _envelope_of(row: Any) -> tuple[str, int]:
+    """Give what all operations of one batch must share."""
+    return row["store"], row["schema"]
 
 
 def _ids(batch: Any) -> set[str]:

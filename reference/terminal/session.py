@@ -81,6 +81,12 @@ class Session:
         self._store.set("tokens", None)
         return reply
 
+    def forget(self) -> None:
+        """Keep nothing of who was signed in: the next officer needs his password."""
+        with self._store.transaction():
+            self._store.set("tokens", None)
+            self._store.set("officer", None)
+
     def send(
         self, method: str, path: str, content: bytes = b"", headers: dict[str, str] | None = None
     ) -> Reply:
@@ -108,6 +114,7 @@ class Session:
         if reply.verdict is Verdict.LOGIN:
             renewed = self.refresh()
             if renewed.verdict is not Verdict.OK:
+                self._control.remember(renewed.control)
                 return renewed
             reply = send(self._store.get("tokens", {}).get("access"))
         self._control.remember(reply.control)

@@ -13,7 +13,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-LAYOUT = 1
+LAYOUT = 2
 SCHEMA = """
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE record (
@@ -30,7 +30,7 @@ CREATE TABLE operation (
     ('pending', 'retry', 'parked', 'quarantined', 'settled', 'set_aside', 'final')),
   outcome TEXT, version INTEGER, result TEXT, shown INTEGER NOT NULL DEFAULT 1,
   generation INTEGER NOT NULL DEFAULT 0, batch TEXT REFERENCES batch (id),
-  receipt TEXT REFERENCES receipt (batch),
+  receipt TEXT REFERENCES receipt (batch), schema INTEGER NOT NULL DEFAULT 1,
   UNIQUE (store, number)
 ) STRICT;
 CREATE INDEX operation_by_state ON operation (state);
@@ -43,7 +43,8 @@ CREATE VIEW standing AS SELECT * FROM operation
   WHERE state IN ('settled', 'final') AND shown = 1 AND outcome IN ('applied', 'merged');
 CREATE VIEW overlay AS SELECT * FROM unsent UNION ALL SELECT * FROM standing;
 CREATE TABLE batch (
-  id TEXT PRIMARY KEY, store TEXT NOT NULL, operations BLOB NOT NULL, created_at TEXT NOT NULL
+  id TEXT PRIMARY KEY, store TEXT NOT NULL, operations BLOB NOT NULL, created_at TEXT NOT NULL,
+  schema INTEGER NOT NULL DEFAULT 1
 ) STRICT;
 CREATE TABLE receipt (
   batch TEXT PRIMARY KEY, store TEXT NOT NULL, jws TEXT NOT NULL, sha256 TEXT NOT NULL, previous TEXT,
@@ -65,6 +66,13 @@ CREATE TABLE photo (
 ) STRICT;
 CREATE INDEX photo_by_digest ON photo (sha256);
 """
+# From each layout to the next; an operation written before numbers were kept is of the first schema.
+CHANGES = {
+    1: (
+        "ALTER TABLE operation ADD COLUMN schema INTEGER NOT NULL DEFAULT 1",
+        "ALTER TABLE batch ADD COLUMN schema INTEGER NOT NULL DEFAULT 1",
+    ),
+}
 
 Connect = Callable[..., sqlite3.Connection]
 
@@ -82,13 +90,18 @@ class Store:
 
     def _create(self) -> None:
         with self.transaction():
-            layout = self.one("PRAGMA user_version")
-            if layout is not None and layout[0] == LAYOUT:
+            found = self.one("PRAGMA user_version")
+            layout = found[0] if found is not None else 0
+            if layout == LAYOUT:
                 return
-            for statement in SCHEMA.split(";\n"):
+            for number in range(layout, LAYOUT) if layout else ():
+                for statement in CHANGES[number]:
+                    self.execute(statement)
+            for statement in SCHEMA.split(";\n") if not layout else ():
                 if statement.strip():
                     self.execute(statement)
-            self.set("store", str(uuid7()))
+            if not layout:
+                self.set("store", str(uuid7()))
             self.execute(f"PRAGMA user_version = {LAYOUT}")
 
     def close(self) -> None:

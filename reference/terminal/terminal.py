@@ -15,7 +15,7 @@ import httpx
 
 from reference.terminal.clock import Clock, SystemClock
 from reference.terminal.control import Control
-from reference.terminal.edits import Edits
+from reference.terminal.edits import Edits, author_of
 from reference.terminal.hello import Hello
 from reference.terminal.http import SYSTEM_CHANCE, Line, Reply, Verdict
 from reference.terminal.keys import TerminalKey
@@ -28,6 +28,7 @@ from reference.terminal.store import Connect, Store
 from reference.terminal.view import Record, View
 
 SYNC_ATTEMPTS = 8
+SYNC_ROUNDS = 1000
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Queued:
     action: str
     at: str
     state: str
+    officer: str
     result: dict[str, Any]
 
 
@@ -164,16 +166,24 @@ class Terminal:
     ) -> SyncReport:
         """Greet, push, pull, upload, push again; with `sleep`, wait out what passes and go on."""
         report = self._sync_once(progress)
-        for _ in range(SYNC_ATTEMPTS if sleep is not None else 0):
-            if report.verdict is not Verdict.LATER or sleep is None:
+        left = SYNC_ATTEMPTS
+        for _ in range(SYNC_ROUNDS if sleep is not None else 0):
+            if report.verdict is not Verdict.LATER or sleep is None or not left:
                 break
             sleep(report.wait_s)
             report = self._sync_once(progress)
+            # Every batch that passes is progress; only a line that brings nothing through is given up.
+            left = SYNC_ATTEMPTS if report.push is not None and report.push.batches else left - 1
         return report
 
     def _sync_once(self, progress: Progress | None) -> SyncReport:
         hello = self.hello()
+        if self._control.unconfirmed():
+            return self._confirm_wipe()
         if hello.verdict is not Verdict.OK:
+            if hello.code == "terminal_revoked" and self._control.ordered():
+                # A revoked terminal's push is still received: what it holds need not go with the wipe.
+                self.push()
             return self._ended(SyncReport(hello.verdict, hello.code, hello.wait_s))
         self.schema()
         push = self.push()
@@ -198,8 +208,15 @@ class Terminal:
         ) + self.store.count("SELECT count(*) FROM photo WHERE state IN ('waiting', 'sent')")
         if self._control.due(everything_sent=not unsent):
             self._wipe()
-            self.push()
+            self._confirm_wipe()
         return report
+
+    def _confirm_wipe(self) -> SyncReport:
+        """Say that the terminal is empty; once that is heard nobody is signed in on it any more."""
+        report = self.push()
+        if not self._control.unconfirmed():
+            self.session.forget()
+        return SyncReport(report.verdict, report.code, report.wait_s, report)
 
     def _wipe(self) -> None:
         """Empty the terminal; files first, so that a crash in between leaves the order standing."""
@@ -221,14 +238,26 @@ class Terminal:
         """Give type and version of each record that server and terminal both have."""
         return self.view.confirmed()
 
-    def queue(self) -> list[Queued]:
-        """List what has no final outcome under a receipt yet, oldest first."""
+    def queue(self, everybody: bool = False) -> list[Queued]:
+        """List what has no final outcome under a receipt yet, oldest first.
+
+        Of who is signed in, or was last; `everybody`: of those too who handed the terminal over before.
+        """
         rows = self.store.all("SELECT * FROM operation WHERE state <> 'final' ORDER BY seq")
         names = ("id", "number", "type", "record", "action", "at", "state")
-        return [
-            Queued(**{name: row[name] for name in names}, result=json.loads(row["result"] or "{}"))
+        queued = [
+            Queued(
+                **{name: row[name] for name in names},
+                officer=author_of(row),
+                result=json.loads(row["result"] or "{}"),
+            )
             for row in rows
         ]
+        return [one for one in queued if everybody or self._is_own(one.officer)]
+
+    def _is_own(self, officer: str) -> bool:
+        signed_in = self.store.get("officer")
+        return signed_in is None or officer == signed_in["id"]
 
     def requeue(self, operation: str) -> bool:
         """Let an operation that was set aside be sent again."""
@@ -243,7 +272,12 @@ class Terminal:
         return [
             {**dict(row), "mine": json.loads(row["mine"]), "standing": json.loads(row["standing"])}
             for row in self.store.all("SELECT * FROM loss ORDER BY seq")
+            if self._wrote(row["operation"])
         ]
+
+    def _wrote(self, operation: str) -> bool:
+        row = self.store.one("SELECT payload FROM operation WHERE id = ?", operation)
+        return row is None or self._is_own(author_of(row))
 
     def notices(self) -> list[dict[str, Any]]:
         """List what the officer should be told."""

@@ -36,7 +36,7 @@ def advance(own: Hlc, now_ms: int, heard: Hlc | None = None) -> Hlc:
 
     A heard clock more than `MAX_AHEAD_MS` ahead of `now_ms` does not move it.
     """
-    if heard is not None and heard.ms > now_ms + MAX_AHEAD_MS:
+    if is_ahead(heard, now_ms):
         heard = None
     ms = max(own.ms, now_ms, heard.ms if heard else 0)
     counters = [clock.counter for clock in (own, heard) if clock is not None and clock.ms == ms]
@@ -44,9 +44,13 @@ def advance(own: Hlc, now_ms: int, heard: Hlc | None = None) -> Hlc:
     return Hlc(ms + 1, 0, own.node) if counter > 0xFFFF else Hlc(ms, counter, own.node)
 
 
-def bounded(text: str, now_ms: int, node: str) -> str:
+def is_ahead(heard: Hlc | None, now_ms: int) -> bool:
+    """Say whether a clock runs so far ahead that it is not believed."""
+    return heard is not None and heard.ms > now_ms + MAX_AHEAD_MS
+
+
+def bounded(heard: Hlc | None, now_ms: int, node: str) -> str:
     """A device's clock value as it may be used for ordering: never more than five minutes ahead."""
-    heard = parse(text)
     if heard is None:
         return str(Hlc(0, 0, node))
     return str(Hlc(min(heard.ms, now_ms + MAX_AHEAD_MS), heard.counter, heard.node))

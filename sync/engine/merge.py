@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.engine.checks import check_create, check_item, check_set, permitted
+from sync.engine.kinds import Kind
 from sync.engine.values import (
     Conflict,
     Decision,
     Field,
+    Flag,
     MergeClass,
     Operation,
     Outcome,
@@ -25,6 +27,8 @@ from sync.engine.values import (
     Transition,
 )
 
+# Checked when the operation was translated; no role of today's has a say in it.
+KEPT_KIND = Kind("kept", lambda _value: None)
 APPLIED, UNCHANGED, KEPT, PROPOSED, IGNORED = "applied", "unchanged", "kept_server", "proposed", "ignored"
 
 
@@ -111,7 +115,7 @@ def _create(
 ) -> Decision:
     if record is not None:
         same = record.type == operation.type and all(
-            record.body.get(name) == value for name, value in operation.set.items()
+            record.body.get(name) == value for name, value in _asked(record_type, operation).items()
         )
         return Decision(Outcome.UNCHANGED, record) if same else refuse(record, "record_exists")
     problem = check_create(record_type, operation)
@@ -145,10 +149,22 @@ def _judge_all(record_type: RecordType, record: Record, operation: Operation) ->
     locked = is_locked(record_type, record.body)
     return {
         name: judge(
-            record_type.fields[name], record.body.get(name), record.stamps.get(name), value, operation, locked
+            record_type.fields.get(name) or Field(name, KEPT_KIND, MergeClass.LATEST),
+            record.body.get(name),
+            record.stamps.get(name),
+            value,
+            operation,
+            locked,
         )
-        for name, value in operation.set.items()
+        for name, value in _asked(record_type, operation).items()
     }
+
+
+def _asked(record_type: RecordType, operation: Operation) -> dict[str, Any]:
+    """All that an operation sets: what it keeps of an earlier schema too, never in a place of today's."""
+    taken = record_type.fields.keys() | record_type.lists.keys()
+    kept = {name: value for name, value in operation.kept.items() if name not in taken}
+    return {**kept, **operation.set}
 
 
 def is_locked(record_type: RecordType, body: Mapping[str, Any]) -> bool:
@@ -191,12 +207,13 @@ def _append(record_type: RecordType, record: Record, operation: Operation) -> De
     problem = check_item(record_type, operation)
     if problem:
         return Decision(Outcome.QUARANTINED, record, problem=problem)
-    element = dict(operation.item) | {"by": operation.author.officer, "hlc": operation.hlc}
+    asked = {**operation.kept, **operation.item}
+    element = asked | {"by": operation.author.officer, "hlc": operation.hlc}
     standing = record.body.get(name) or []
     for known in standing:
         if known["id"] == element["id"]:
             given = {key: value for key, value in known.items() if key not in ("by", "hlc")}
-            if given == dict(operation.item):
+            if given == asked:
                 return Decision(Outcome.UNCHANGED, record)
             return refuse(record, "write_once_changed", (_at("/item", "write_once_changed"),))
     elements = sorted([*standing, element], key=lambda one: (one["hlc"], one["id"]))
@@ -215,10 +232,11 @@ def _conclude(
     extra: Mapping[str, Any],
 ) -> Decision:
     """Build what stands from the verdicts; `extra` is the state that a transition gives."""
-    effective = {name: operation.set[name] for name, verdict in verdicts.items() if verdict.word == APPLIED}
+    asked = _asked(record_type, operation)
+    effective = {name: asked[name] for name, verdict in verdicts.items() if verdict.word == APPLIED}
     effective |= extra
     outcome = _outcome({verdict.word for verdict in verdicts.values()}, bool(extra) or record.version == 0)
-    flags = ("server_owned",) if any(verdict.word == IGNORED for verdict in verdicts.values()) else ()
+    flags = (Flag.SERVER_OWNED,) if any(verdict.word == IGNORED for verdict in verdicts.values()) else ()
     conflicts = tuple(
         _conflict(record_type, record, operation, name, verdict)
         for name, verdict in verdicts.items()

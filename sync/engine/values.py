@@ -36,6 +36,20 @@ class Outcome(StrEnum):
     RETRY = "retry"
 
 
+class Flag(StrEnum):
+    """What a result may carry besides its outcome. Source: protocol, push.
+
+    PROCEDURE_DEFECT is followed by `:` and the rule.
+    """
+
+    CLOCK_SUSPECT = "clock_suspect"
+    NUMBER_REUSED = "number_reused"
+    PROCEDURE_DEFECT = "procedure_defect"
+    POSSIBLE_DUPLICATE = "possible_duplicate"
+    LATE = "late"
+    SERVER_OWNED = "server_owned"
+
+
 FINAL = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.PROPOSED, Outcome.UNCHANGED, Outcome.DISMISSED})
 
 
@@ -108,7 +122,10 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One edit. `base`: the version its author saw; times and hlc as the device gave them."""
+    """One edit. `base`: the version its author saw; times and hlc as the device gave them.
+
+    kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
+    """
 
     id: str
     action: str
@@ -124,6 +141,7 @@ class Operation:
     list: str | None = None
     item: Mapping[str, Any] = field(default_factory=dict)
     event: str | None = None
+    kept: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
-from sync.engine.values import Author, Operation, Problem, RecordType
+from sync.engine.translate import Reading, Schemas
+from sync.engine.values import Author, Flag, Operation, Problem, RecordType
 from sync.service.received import Arrival, Received
 from sync.store import operations as inbox
 
@@ -23,12 +24,16 @@ ACTIONS = ("create", "patch", "append", "transition")
 NOT_YET = ("void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
+SLOW_REQUEST = timedelta(minutes=2)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who pushes, from which store, and how its clock stands against the server's."""
+    """Who pushes, from which store, under which schema, and how its clock stands against the server's.
+
+    ahead: too far to be believed.
+    """
 
     author: Author
     batch: str
@@ -38,20 +43,34 @@ class Sender:
     monotonic_ms: int | None
     boot: str | None
     node: str
+    ahead: bool = False
+    schema: int | None = None
 
 
-def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Received:
-    """Parse one operation; `problem` is set when it cannot be tried."""
-    payload = _payload(raw)
+def decode(
+    sent: Any, sender: Sender, types: Mapping[str, RecordType], read: Callable[[Any], Reading] = Reading
+) -> Received:
+    """Parse one operation; `problem` is set when it cannot be tried.
+
+    read: gives what was sent as today's schema has it. What is kept and receipted is what was sent.
+    """
+    plain = inbox.plain(sent)
+    payload = plain or _payload(sent)
+    reading = read(sent)
+    raw = reading.raw
     sha256 = inbox.digest(payload)
+    suspect = (Flag.CLOCK_SUSPECT,) if sender.ahead else ()
     if not isinstance(raw, dict) or not _is_id(raw.get("id")):
         operation = Operation(f"unnamed:{sha256[:52]}", "", "", "", sender.author, "")
+        nameless = _fault("/id", "not_identifier", "没有编号 · no id")
         return Received(
-            operation, payload, sha256, sender.batch, problem=_fault("/id", "not_identifier", "没有编号 · no id")
+            operation, payload, sha256, sender.batch, flags=suspect, problem=nameless, schema=sender.schema
         )
-    clock = hlc.bounded(_text(raw, "hlc"), int(sender.now.timestamp() * 1000), sender.node)
-    operation = _operation(raw, sender.author, clock)
-    problem = _kept_only(raw) or _problem(raw)
+    now_ms = int(sender.now.timestamp() * 1000)
+    heard = hlc.parse(raw.get("hlc"))
+    clock = hlc.bounded(heard, now_ms, sender.node)
+    operation = _operation(raw, sender.author, clock, reading.kept)
+    problem = (None if plain else _kept_only(sent)) or reading.problem or _problem(raw)
     named = raw.get("officer")
     base = raw.get("base") if _is_base(raw.get("base")) else None
     return Received(
@@ -60,22 +79,28 @@ def decode(raw: Any, sender: Sender, types: Mapping[str, RecordType]) -> Receive
         sha256,
         sender.batch,
         sender.scope,
+        flags=(Flag.CLOCK_SUSPECT,) if hlc.is_ahead(heard, now_ms) else suspect,
         base_operation=base.get("operation") if isinstance(base, dict) else None,
         after=() if problem else tuple(raw.get("after") or ()),
         given={} if problem else _corrected(raw, sender, types),
         problem=problem,
+        authored_at=None if problem else _authored_at(raw, sender),
         officer=named if isinstance(named, str) and named != sender.author.officer else None,
+        schema=sender.schema,
     )
 
 
-def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
+def revive(row: Any, schemas: Schemas, repair: Mapping[str, Any] | None = None) -> Received:
     """An operation out of the inbox, to be tried again as its author meant it.
 
     row: its whole row. repair: {by, at, reason, set} of the person who had it tried again; `set` replaces
     values, and stands beside the payload, which is never changed.
     """
-    raw = json.loads(row.payload)
     context = row.context or {}
+    repair = repair or context.get("repair")
+    # What was corrected and then parked is corrected still when it is woken.
+    reading = read_again(json.loads(row.payload), row.schema, schemas, repair["set"] if repair else {})
+    raw = reading.raw
     author = Author(
         row.officer,
         frozenset(context.get("roles", ())),
@@ -85,13 +110,11 @@ def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
         context.get("supervisor", False),
         masked=context.get("masked", False),
     )
-    if repair is not None and isinstance(raw, dict):
-        raw["set"] = _object(raw, "set") | dict(repair["set"])
-    problem = _unreadable(raw, row.officer)
+    problem = reading.problem or _unreadable(raw, row.officer) or _kept_only(reading.kept)
     operation = _named(row, author)
     if problem is None:
         # Under the name that the inbox knows it by: a reused id must never reach the row of its first bearer.
-        operation = replace(_operation(raw, author, context.get("hlc", "")), id=row.id)
+        operation = replace(_operation(raw, author, context.get("hlc", ""), reading.kept), id=row.id)
     base = raw.get("base") if problem is None else None
     scope = context.get("scope")
     return Received(
@@ -106,8 +129,28 @@ def revive(row: Any, repair: Mapping[str, Any] | None = None) -> Received:
         given=context.get("given", {}),
         problem=problem,
         arrived=Arrival(row.received_at, row.outcome),
-        repair=repair or context.get("repair"),
+        authored_at=parse_time(context.get("authored_at")),
+        repair=repair,
+        schema=row.schema,
     )
+
+
+def read_again(sent: Any, number: int, schemas: Schemas, corrections: Mapping[str, Any]) -> Reading:
+    """What was sent, as today's schema has it, with a person's corrections.
+
+    He names a field as today's schema does; one that it has no more, as it was sent: null takes that out.
+    """
+    reading = schemas.read(sent, number)
+    if not corrections or not isinstance(reading.raw, dict):
+        return reading
+    values = _object(sent, "set")
+    gone = corrections.keys() & (values.keys() - _object(reading.raw, "set").keys())
+    if gone:
+        left = {name: value for name, value in values.items() if name not in gone}
+        old = {name: corrections[name] for name in gone if corrections[name] is not None}
+        reading = schemas.read({**sent, "set": left | old}, number)
+    new = {name: value for name, value in corrections.items() if name not in gone}
+    return replace(reading, raw={**reading.raw, "set": _object(reading.raw, "set") | new})
 
 
 def named_by(row: Any) -> set[str]:
@@ -151,7 +194,7 @@ def _unstorable(value: Any, pointer: str = "") -> Iterator[tuple[str, str, str]]
     elif type(value) is int:
         if abs(value) > MAX_INTEGER:
             yield "invalid_field", pointer, "out_of_range"
-    elif isinstance(value, dict):
+    elif isinstance(value, Mapping):
         for key, child in value.items():
             if _UNSTORABLE.search(key):
                 yield "text_not_storable", pointer, "text_not_storable"
@@ -164,7 +207,7 @@ def _unstorable(value: Any, pointer: str = "") -> Iterator[tuple[str, str, str]]
             yield from _unstorable(child, f"{pointer}/{index}")
 
 
-def _operation(raw: dict[str, Any], author: Author, clock: str) -> Operation:
+def _operation(raw: dict[str, Any], author: Author, clock: str, kept: Mapping[str, Any]) -> Operation:
     """Take every part that has the right type; `_problem` names those that do not."""
     base = raw.get("base")
     return Operation(
@@ -182,10 +225,11 @@ def _operation(raw: dict[str, Any], author: Author, clock: str) -> Operation:
         list=raw["list"] if isinstance(raw.get("list"), str) else None,
         item=_object(raw, "item"),
         event=raw["event"] if isinstance(raw.get("event"), str) else None,
+        kept=kept,
     )
 
 
-def _kept_only(raw: dict[str, Any]) -> Problem | None:
+def _kept_only(raw: Mapping[str, Any]) -> Problem | None:
     """The problem of an operation that can be kept, as bytes, but never be a value."""
     found = next(_unstorable(raw), None)
     if found is None:
@@ -240,21 +284,37 @@ def _is_base(base: Any) -> bool:
 
 
 def _corrected(raw: dict[str, Any], sender: Sender, types: Mapping[str, RecordType]) -> dict[str, str]:
-    """The capture time by the monotonic clock, where the device has not been restarted since.
-
-    The device's wall clock may be years off; how long ago something was is not.
-    """
+    """The capture time by the monotonic clock, where the device has not been restarted since."""
     declared = types.get(raw["type"])
-    own = raw.get("monotonic_ms")
     if raw["action"] != "create" or declared is None or declared.corrected is None:
         return {}
+    moment = _by_monotonic(raw, sender)
+    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")} if moment else {}
+
+
+def _by_monotonic(raw: dict[str, Any], sender: Sender) -> datetime | None:
+    """When it was by the server's clock: the device's may be years off; how long ago something was is not."""
+    own = raw.get("monotonic_ms")
     if type(own) is not int or sender.monotonic_ms is None or raw.get("boot") != sender.boot:
-        return {}
+        return None
     ago_ms = sender.monotonic_ms - own
-    if not 0 <= ago_ms < 366 * 86_400_000:
-        return {}
-    moment = sender.now - timedelta(milliseconds=ago_ms)
-    return {declared.corrected[1]: moment.isoformat(timespec="milliseconds")}
+    return sender.now - timedelta(milliseconds=ago_ms) if 0 <= ago_ms < 366 * 86_400_000 else None
+
+
+def _authored_at(raw: dict[str, Any], sender: Sender) -> datetime | None:
+    """When it was written, by the server's clock: as above, or by how far the device's wall clock is off now.
+
+    What differs by less than a slow request takes is the request's time, not the clock's fault.
+    """
+    at = parse_time(raw.get("at"))
+    if at is None:
+        return None
+    try:
+        off = sender.now - sender.wall if sender.wall is not None else timedelta()
+        moment = _by_monotonic(raw, sender) or at + off
+    except OverflowError:
+        return None
+    return at if abs(moment - at) < SLOW_REQUEST else moment
 
 
 def _is_id(value: Any) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from sync.engine.translate import Schemas
 from sync.engine.values import Operation, Record, RecordType
 
 
@@ -39,6 +40,10 @@ class Home(Protocol):
     def types(self) -> Mapping[str, RecordType]:
         """Every record type by its name on the wire."""
 
+    @property
+    def schemas(self) -> Schemas:
+        """The schema numbers that are understood, and how earlier ones are read now."""
+
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime
     ) -> Mapping[str, Mapping[str, Any]]:
@@ -47,8 +52,24 @@ class Home(Protocol):
     def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
         """An officer other than the one signed in, if he was signed in on this terminal then."""
 
+    def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
+        """The scopes that an officer held at a time and lost before his word of it arrived, not long before."""
+
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """Write the typed rows of changed records."""
 
+    def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
+        """The server's own operations that one operation's change of a record calls for by itself.
+
+        Asked at once, before the next operation is judged and before anything is written, so that it makes no
+        difference which operations share a batch. The change must not be looked for in the database.
+        """
+
+    def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        """The server's own operations that are better asked for all at once, just before all is written.
+
+        Nothing follows from them; the changes must not be looked for in the database.
+        """
+
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
-        """The server's own operations that follow from changes; they go through the same door."""
+        """The server's own operations that follow from what was written; they go through the same door."""

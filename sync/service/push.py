@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
-from sync.engine.values import FINAL, Author, Outcome, Problem
+from sync.engine.translate import Reading
+from sync.engine.values import FINAL, Author, Flag, Outcome, Problem
 from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
 from sync.service.received import Past, Received
@@ -28,7 +30,10 @@ Sign = Callable[[Mapping[str, Any]], str]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A push's envelope. `operations`: raw, in the terminal's order."""
+    """A push's envelope. `operations`: raw, in the terminal's order.
+
+    app: the version of the terminal's program. control_done: the orders that it has carried out.
+    """
 
     id: str
     store: str
@@ -36,6 +41,8 @@ class Batch:
     clock: Mapping[str, Any]
     health: Mapping[str, Any] | None
     schema: int
+    app: str = ""
+    control_done: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +70,13 @@ class Prepared:
     received: list[Received]
 
 
-def prepare(home: Home, pusher: Pusher, batch: Batch, *, now: datetime, schema: int) -> Prepared:
+def prepare(home: Home, pusher: Pusher, batch: Batch, *, now: datetime) -> Prepared:
     """Decode a batch; before the transaction, since on SQLite that one keeps all other writers waiting."""
     sender = _sender(pusher, batch, now)
-    received = [decode(raw, sender, home.types) for raw in batch.operations]
-    if batch.schema != schema:
+    is_known = home.schemas.knows(batch.schema)
+    read = partial(home.schemas.read, number=batch.schema) if is_known else Reading
+    received = [decode(raw, sender, home.types, read) for raw in batch.operations]
+    if not is_known:
         received = [replace(one, problem=Problem("unknown_schema")) for one in received]
     if pusher.revoked:
         received = [replace(one, problem=Problem("terminal_revoked")) for one in received]
@@ -87,7 +96,7 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
     booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
-    received = _flagged(booked, sender, store["numbers"])
+    received = _flagged(booked, store["numbers"])
     results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
@@ -107,15 +116,20 @@ def _sender(pusher: Pusher, batch: Batch, now: datetime) -> Sender:
     )
     monotonic = batch.clock.get("monotonic_ms")
     boot = batch.clock.get("boot")
+    wall, now_ms = parse_time(batch.clock.get("wall")), int(now.timestamp() * 1000)
+    is_ahead = wall is not None and (wall - now).total_seconds() > CLOCK_SUSPECT_S
     return Sender(
         author,
         batch.id,
         pusher.scope,
         now,
-        parse_time(batch.clock.get("wall")),
+        wall,
         monotonic if type(monotonic) is int else None,
         boot if isinstance(boot, str) else None,
         pusher.terminal_no,
+        is_ahead or hlc.is_ahead(hlc.parse(batch.clock.get("hlc")), now_ms),
+        # A number that no column holds is as unknown as 0.
+        batch.schema if 0 < batch.schema < 2**31 else 0,
     )
 
 
@@ -141,19 +155,18 @@ def _booked(session: Session, home: Home, terminal: str, received: Received) -> 
     return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
 
 
-def _flagged(received: Sequence[Received], sender: Sender, arrived: numbers.Ranges) -> list[Received]:
-    """Mark what a clock ahead, or a number that was used before (also in this batch), makes doubtful."""
-    ahead = sender.wall is not None and (sender.wall - sender.now).total_seconds() > CLOCK_SUSPECT_S
+def _flagged(received: Sequence[Received], arrived: numbers.Ranges) -> list[Received]:
+    """Mark what a number that was used before (also in this batch) makes doubtful."""
     used: dict[int, str] = {}
     flagged: list[Received] = []
     for one in received:
         number = one.operation.number
-        flags = ["clock_suspect"] if ahead else []
+        flags = list(one.flags)
         if number is not None and (
             used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
         ):
-            flags.append("number_reused")
-        flagged.append(replace(one, flags=tuple(flags)))
+            flags.append(Flag.NUMBER_REUSED)
+        flagged.append(replace(one, flags=tuple(flags)) if len(flags) > len(one.flags) else one)
     return flagged
 
 
@@ -171,12 +184,14 @@ def _take(
         if row is None:
             fresh.setdefault(one.operation.id, one)
     reused, kept = _reused(session, received, rows, fresh)
-    again = _parked_again(session, received, rows)
+    again = _parked_again(session, home, received, rows)
     results = _apply(session, home, [*fresh.values(), *reused.values(), *again], now, heard, past)
     return [_answer_one(one, fresh, results, rows, kept) for one in received]
 
 
-def _parked_again(session: Session, received: Sequence[Received], rows: Mapping[str, Any]) -> list[Received]:
+def _parked_again(
+    session: Session, home: Home, received: Sequence[Received], rows: Mapping[str, Any]
+) -> list[Received]:
     """Parked operations that come again are looked at again: what they waited for may have come unseen.
 
     Two pushes at once may each commit without seeing the other's half.
@@ -188,7 +203,7 @@ def _parked_again(session: Session, received: Sequence[Received], rows: Mapping[
         and row.outcome == Outcome.PARKED
         and row.payload_sha256 == one.sha256
     }
-    return [revive(row) for row in waiting.rows(session, parked)] if parked else []
+    return [revive(row, home.schemas) for row in waiting.rows(session, parked)] if parked else []
 
 
 def _answer_one(
@@ -279,13 +294,13 @@ def _apply_one_by_one(
             with session.begin_nested():
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([one])
-        except (sa.exc.IntegrityError, sa.exc.DataError) as error:
+        except (sa.exc.IntegrityError, sa.exc.DataError):
             meanwhile = _meanwhile(session, home, one, now)
             if meanwhile is not None:
                 results[one.operation.id] = meanwhile
                 continue
-            name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "constraint"
-            problem = Problem("invalid_field", ({"pointer": "", "code": str(name), "message": "数据库拒绝 · refused"},))
+            refused = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
+            problem = Problem("invalid_field", (refused,))
             with session.begin_nested():
                 space = Workspace(session, home, now, heard, past)
                 [results[one.operation.id]] = space.apply([replace(one, problem=problem)])

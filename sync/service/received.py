@@ -32,7 +32,9 @@ class Received:
     problem: why it cannot even be tried; it is kept whole all the same.
     officer: an author that it names and that is not the one signed in; booked only if he may be.
     arrived: when it came, for one that is tried again; it is in the inbox already.
+    authored_at: when it was written, by the server's clock as far as that can be told.
     repair: who had it tried again, why, and what he changed.
+    schema: the number under which it was written; None for the server's own, which are of today.
     """
 
     operation: Operation
@@ -48,6 +50,8 @@ class Received:
     officer: str | None = None
     arrived: Arrival | None = None
     repair: Mapping[str, Any] | None = None
+    schema: int | None = None
+    authored_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,7 @@ def own_operation(operation: Operation) -> Received:
             "base": operation.base,
             "at": operation.at,
         }
+        | ({"kept": dict(operation.kept)} if operation.kept else {})
     )
     return Received(operation, payload, inbox.digest(payload))
 
@@ -98,4 +103,5 @@ def context_of(received: Received) -> dict[str, Any]:
         "flags": list(received.flags),
         "given": dict(received.given),
         "hlc": received.operation.hlc,
+        "authored_at": received.authored_at.isoformat() if received.authored_at else None,
     }

@@ -45,7 +45,7 @@ def replay(session: Session, home: Home, operation: str, repair: Repair, now: da
     Locks: the operation, then as a push. Writes: as a push; its terminal hears of a final outcome.
     """
     row = _quarantined(session, operation)
-    received = revive(row, _noted(repair, now))
+    received = revive(row, home.schemas, _noted(repair, now))
     past = _past(session, row)
     try:
         with session.begin_nested():
@@ -64,7 +64,7 @@ def dismiss(session: Session, home: Home, operation: str, repair: Repair, now: d
         NotQuarantined.
     """
     row = _quarantined(session, operation)
-    received = revive(row, _noted(repair, now))
+    received = revive(row, home.schemas, _noted(repair, now))
     return Workspace(session, home, now).close(received, Decision(Outcome.DISMISSED, None), repair.reason)
 
 

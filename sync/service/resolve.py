@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -11,7 +11,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.engine.translate import Reading, Schemas
 from sync.engine.values import Author, MergeClass, Operation, Record, RecordType
+from sync.service.decode import read_again
 from sync.service.home import Home
 from sync.service.received import own_operation
 from sync.service.workspace import Workspace
@@ -100,8 +102,8 @@ def resolve(
         if row.resolution is not None and row.resolution["id"] == resolution.id:
             return wire(row)
         raise ConflictResolved
-    value = {"mine": row.mine, "theirs": row.theirs, "value": resolution.value}[resolution.keep]
     space = Workspace(session, home, now)
+    value = _chosen(space.look_at(row.record), row, resolution)
     operation = _operation(space, home.types[row.type], row, value, resolution, author, now)
     if operation is not None:
         if inbox.known(session, [operation.id]):
@@ -124,6 +126,14 @@ def resolve(
     return wire(row)
 
 
+def _chosen(record: Record, row: ConflictRow, resolution: Resolution) -> Any:
+    """The value that is to stand. Who lets the side stand that stood then, lets stand what came of it since."""
+    stood = "theirs" if row.kept == "server" else "mine"
+    if resolution.keep == stood and row.merge != MergeClass.STATE:
+        return record.body.get(row.field)
+    return {"mine": row.mine, "theirs": row.theirs, "value": resolution.value}[resolution.keep]
+
+
 def _operation(
     space: Workspace,
     declared: RecordType,
@@ -137,7 +147,7 @@ def _operation(
     record = space.look_at(row.record)
     at = now.isoformat(timespec="milliseconds")
     if row.merge == MergeClass.STATE:
-        return _step(space.session, declared, row, record, value, resolution, author, at)
+        return _step(space, declared, row, record, value, resolution, author, at)
     if record.body.get(row.field) == value:
         return None
     values = {row.field: value}
@@ -145,7 +155,7 @@ def _operation(
 
 
 def _step(
-    session: Session,
+    space: Workspace,
     declared: RecordType,
     row: ConflictRow,
     record: Record,
@@ -165,10 +175,12 @@ def _step(
     standing = record.body.get(row.field)
     event: str | None = None
     carried: dict[str, Any] = {}
+    kept: Mapping[str, Any] = {}
     seen = record.version
     if resolution.keep == "mine":
-        event, carried, seen = _proposed(session, row)
-    if standing == value and not carried:
+        proposed, seen = _proposed(space.session, space.home.schemas, row)
+        event, carried, kept = proposed.raw["event"], proposed.raw.get("set") or {}, proposed.kept
+    if standing == value and not carried and not kept:
         return None
     for step in declared.transitions:
         if step.target == value and event in (None, step.event) and (standing == value or standing in step.sources):
@@ -184,14 +196,15 @@ def _step(
                 base=seen,
                 event=step.event,
                 set=carried,
+                kept=kept,
             )
     raise StateUnreachable
 
 
-def _proposed(session: Session, row: ConflictRow) -> tuple[str, dict[str, Any], int]:
-    """A proposed step: its event, what it would have set (corrected, perhaps), the version that its author saw."""
-    columns = (OperationRow.payload, OperationRow.context, OperationRow.seen)
+def _proposed(session: Session, schemas: Schemas, row: ConflictRow) -> tuple[Reading, int]:
+    """A proposed step as today's schema has it (corrected, perhaps), and the version that its author saw."""
+    columns = (OperationRow.payload, OperationRow.schema, OperationRow.context, OperationRow.seen)
     sent = session.execute(sa.select(*columns).where(OperationRow.id == row.operation)).one()
-    payload: dict[str, Any] = orjson.loads(sent.payload)
     repair = (sent.context or {}).get("repair") or {}
-    return payload["event"], {**(payload.get("set") or {}), **repair.get("set", {})}, sent.seen
+    reading = read_again(orjson.loads(sent.payload), sent.schema, schemas, repair.get("set", {}))
+    return reading, sent.seen

@@ -67,6 +67,7 @@ def operation_row(done: Done, seqs: Mapping[str, int], now: datetime) -> dict[st
         "action": operation.action,
         "payload": received.payload.decode(),
         "payload_sha256": received.sha256,
+        "schema": received.schema,
         "seen": operation.base,
         "outcome": decision.outcome,
         "version": decision.record.version if decision.record else None,
@@ -76,6 +77,7 @@ def operation_row(done: Done, seqs: Mapping[str, int], now: datetime) -> dict[st
         "at": operation.at[:64],
         "received_at": received.arrived.at if received.arrived else now,
         "context": _context(done),
+        "problem": decision.problem.code if decision.problem else None,
     }
 
 

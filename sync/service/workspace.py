@@ -61,6 +61,7 @@ class Workspace:
         self._results: dict[str, dict[str, Any]] = {}
         self._waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
+        self._blind: set[str] = set()
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
@@ -88,7 +89,7 @@ class Workspace:
         rows = waiting.woken(self.session, came)
         if rows:
             self._recall(rows)
-        return [revive(row) for row in rows]
+        return [revive(row, self.home.schemas) for row in rows]
 
     def _recall(self, rows: Sequence[Any]) -> None:
         """Load what came of the operations that these name."""
@@ -134,6 +135,8 @@ class Workspace:
         return value if isinstance(value, str) and UUID.fullmatch(value) else None
 
     def _decide(self, received: Received) -> None:
+        if received.schema is None:
+            received = replace(received, schema=self.home.schemas.current)
         held = self.held.get(received.operation.record)
         record = held.record if held else None
         received, needs = self._resolved(received, record)
@@ -152,11 +155,17 @@ class Workspace:
                 {**self._given.get(operation.id, {}), **received.given},
             )
         self._note(received, held, decision)
+        after = decision.record
+        if after is not None and after is not record:
+            for one in self.home.follow(self.session, Change(record, after), self.now):
+                self._decide(own_operation(one))
 
     def _note(self, received: Received, held: Held | None, decision: Decision) -> None:
         operation = received.operation
         done = Done(received, decision, {}, [new_id() for _ in decision.conflicts])
         done.result = self._results[operation.id] = describe(done)
+        if operation.id in self._blind:
+            done.result.pop("now", None)
         self._keep(operation, held, decision)
         self._done.append(done)
         self._waits[operation.id] = decision.waits_for
@@ -182,7 +191,8 @@ class Workspace:
             if past.record != operation.record:
                 return replace(received, problem=_OF_ANOTHER_RECORD), ()
             same = past.store == operation.author.store
-            operation = replace(operation, base=past.seen if same else past.version or 0)
+            base = past.seen if same else past.version or 0
+            operation = operation if operation.base == base else replace(operation, base=base)
         if record is None and operation.action != "create":
             needs.append(operation.record)
         elif record is not None and operation.base > record.version:
@@ -191,7 +201,9 @@ class Workspace:
         parent = self._parent(operation) if operation.action == "create" else None
         if parent is not None and parent not in self.held:
             needs.append(parent)
-        return replace(received, operation=operation), tuple(dict.fromkeys(needs))
+        if operation is not received.operation:
+            received = replace(received, operation=operation)
+        return received, tuple(dict.fromkeys(needs))
 
     def _authorised(self, received: Received, held: Held | None) -> Decision | None:
         """Refuse what the author may not touch; None when he may."""
@@ -213,7 +225,21 @@ class Workspace:
         if received.scope is None or held is None:
             return None
         audience = self.scopes[held.family] | self._rising.get(held.family, set())
-        return None if received.scope & audience else refuse(record, "out_of_scope")
+        if received.scope & audience:
+            return None
+        return None if self._held_then(received, audience) else refuse(record, "out_of_scope")
+
+    def _held_then(self, received: Received, audience: set[str]) -> bool:
+        """Say whether its author held a scope on it when he wrote it; what he lost since is not shown to him."""
+        if received.authored_at is None:
+            return False
+        arrived = received.arrived.at if received.arrived else self.now
+        author = received.operation.author.officer
+        then = self.home.scopes_then(self.session, author, received.authored_at, arrived)
+        if not then & audience:
+            return False
+        self._blind.add(received.operation.id)
+        return True
 
     def _keep(self, operation: Operation, held: Held | None, decision: Decision) -> None:
         after = decision.record
@@ -233,8 +259,10 @@ class Workspace:
 
     def _flush(self) -> list[Change]:
         """Write what is decided; returns what changed since the last flush."""
+        for one in self.home.complete(self.session, self._changes(), self.now):
+            self._decide(own_operation(one))
+        changes = self._changes()
         changed = [self.held[record] for record in self._before]
-        changes = [Change(self._before[one.record.id], one.record) for one in changed]
         joined = self._joined(changed)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
@@ -253,6 +281,10 @@ class Workspace:
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
         self.home.save(self.session, [one.record for one in changed])
         return changes
+
+    def _changes(self) -> list[Change]:
+        """What was decided and is not written yet."""
+        return [Change(before, self.held[record].record) for record, before in self._before.items()]
 
     def _write_waiting(self, done: Sequence[Done], settled: Sequence[Done], first: int) -> None:
         for one in done:
@@ -277,7 +309,9 @@ class Workspace:
             brought = self.home.types[one.record.type].scopes(one.record.body)
             gained.setdefault(one.family, set()).update(brought - self.scopes[one.family])
         touched = {one.record.id for one in changed}
-        old = shelf.members(self.session, [family for family, scopes in gained.items() if scopes])
+        # A family whose root is new has no other members.
+        grown = [family for family, scopes in gained.items() if scopes and self._before.get(family, family) is not None]
+        old = shelf.members(self.session, grown)
         for family, scopes in gained.items():
             self.scopes[family] |= scopes
         return [

@@ -2,82 +2,133 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from heapq import merge
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sync.store.tables import AudienceRow, RecordRow
+from sync.store import change_queries as queries
 
-_COLUMNS = (
-    RecordRow.id,
-    RecordRow.type,
-    RecordRow.version,
-    RecordRow.body,
-    RecordRow.void,
-    RecordRow.parent,
-    RecordRow.seq,
-)
+CHUNK = 2_000
 
 
-def pages(
-    session: Session, lanes: Mapping[str, tuple[Sequence[str], int]], limit: int
-) -> dict[str, list[tuple[str, int]]]:
-    """Per lane, (record, its first sequence after the position within these scopes), ordered, at most `limit`.
+class Row(NamedTuple):
+    """A record, wire-ready, with the first and the last sequence by which a page found it."""
+
+    lane: str
+    seq: int
+    last: int
+    since: int
+    id: str
+    type: str
+    version: int
+    body: str
+    void: str | None
+    parent: str | None
+
+
+class Standing(NamedTuple):
+    """A record as it stands. `since`: when these scopes first gained it; `seq`: its last change."""
+
+    id: str
+    since: int
+    type: str
+    version: int
+    seq: int
+
+
+def pages(session: Session, lanes: Mapping[str, tuple[Sequence[str], int]], limit: int) -> dict[str, list[Row]]:
+    """Per lane, at most `limit` records by their first sequence after the position within these scopes.
 
     lanes: {name: (scopes, position)}. One statement, one bounded index range for each scope; a record in
     several scopes counts once.
     """
-    found: dict[str, list[tuple[str, int]]] = {name: [] for name in lanes}
-    ranges = [
-        sa.select(sa.literal(name).label("lane"), AudienceRow.record, AudienceRow.seq)
-        .where(AudienceRow.scope == scope, AudienceRow.seq > after)
-        .order_by(AudienceRow.seq)
-        .limit(limit)
-        .subquery()
-        for name, (scopes, after) in lanes.items()
-        for scope in scopes
-    ]
-    if not ranges:
+    asked = tuple((name, len(scopes)) for name, (scopes, _) in lanes.items() if scopes)
+    found: dict[str, list[Row]] = {name: [] for name in lanes}
+    if not asked:
         return found
-    union = sa.union_all(*(sa.select(one.c.lane, one.c.record, one.c.seq) for one in ranges)).subquery()
-    query = (
-        sa.select(union.c.lane, union.c.record, sa.func.min(union.c.seq).label("seq"))
-        .group_by(union.c.lane, union.c.record)
-        .order_by("seq")
-    )
-    for name, record, seq in session.execute(query):
-        if len(found[name]) < limit:
-            found[name].append((record, seq))
+    values: dict[str, Any] = {"limit": limit}
+    for name, (scopes, after) in lanes.items():
+        values |= {f"{name}_after": after} | _named(name, scopes)
+    for row in session.execute(queries.pages(asked), values):
+        found[row[0]].append(Row._make(row))
+    for rows in found.values():
+        rows.sort(key=itemgetter(1))
     return found
 
 
-def records(session: Session, ids: Iterable[str]) -> dict[str, Any]:
-    """Rows of records, wire-ready."""
-    wanted = list(ids)
+def gained(
+    session: Session, scopes: Sequence[str], kept: Sequence[str], after: int, bound: int, limit: int
+) -> list[Row]:
+    """Records of gained scopes with a sequence after one and up to another, but for those in kept scopes."""
+    values = _named("gained", scopes) | _named("kept", kept)
+    values |= {"limit": limit, "gained_after": after, "bound": bound}
+    return [Row._make(row) for row in session.execute(queries.gained(len(scopes), len(kept)), values)]
+
+
+def lost(
+    session: Session, scopes: Sequence[str], kept: Sequence[str], after: str, bound: int, limit: int
+) -> list[tuple[str, str]]:
+    """(record, type) of what these scopes had at a sequence and the kept ones have not, by id after one."""
+    values = _named("lost", scopes) | _named("kept", kept) | {"limit": limit, "after": after, "bound": bound}
+    return [(record, type_) for record, type_ in session.execute(queries.lost(len(scopes), len(kept)), values)]
+
+
+def lost_parents(session: Session, records: Sequence[str], scopes: Sequence[str], bound: int) -> list[tuple[str, str]]:
+    """(record, type) of those above records that these scopes gained only after a sequence.
+
+    They came early, because a child brought them along.
+    """
+    values = _named("lost", scopes) | {"ids": list(records), "bound": bound}
+    return [(record, type_) for record, type_ in session.execute(queries.lost_parents(len(scopes)), values)]
+
+
+def parents(session: Session, ids: Iterable[str], scopes: Sequence[str], after: int) -> list[Row]:
+    """Of these records those that whoever has read up to `after` has not received."""
+    wanted = sorted(ids)
+    values = _named("scope", scopes) | {"ids": wanted, "after": after}
+    return [Row._make(row) for row in session.execute(queries.parents(len(scopes)), values)] if wanted else []
+
+
+def records(session: Session, ids: Iterable[str]) -> dict[str, Row]:
+    """Records by their ids, wire-ready."""
+    wanted = sorted(ids)
     if not wanted:
         return {}
-    return {row.id: row for row in session.execute(sa.select(*_COLUMNS).where(RecordRow.id.in_(wanted)))}
+    return {row.id: Row._make(row) for row in session.execute(queries.RECORDS, {"ids": wanted})}
 
 
-def changed_between(session: Session, scopes: Sequence[str], after: int) -> list[Any]:
-    """(id, type, version, since) of every record in these scopes that changed after a position."""
-    if not scopes:
-        return []
-    query = (
-        sa.select(
-            RecordRow.id,
-            RecordRow.type,
-            RecordRow.version,
-            sa.func.min(AudienceRow.since).label("since"),
-            sa.func.max(AudienceRow.seq).label("seq"),
-        )
-        .join(RecordRow, RecordRow.id == AudienceRow.record)
-        .where(AudienceRow.scope.in_(scopes))
-        .group_by(RecordRow.id, RecordRow.type, RecordRow.version)
-    )
-    if after:
-        touched = sa.select(AudienceRow.record).where(AudienceRow.scope.in_(scopes), AudienceRow.seq > after)
-        query = query.where(AudienceRow.record.in_(touched))
-    return list(session.execute(query))
+def changed(session: Session, scopes: Sequence[str], after: int) -> Iterator[list[Standing]]:
+    """Every record in these scopes that changed after a position, each once, in pieces of bounded size."""
+    for index, scope in enumerate(scopes):
+        statement = queries.changed(index, len(scopes))
+        values = _named("scope", scopes) | {"own": scope, "origin": after, "after": after, "limit": CHUNK}
+        while rows := session.execute(statement, values).all():
+            yield [Standing._make(row) for row in rows]
+            values["after"] = rows[-1].seq
+
+
+def standing(session: Session, scopes: Iterable[str], after: str = "") -> Iterator[Standing]:
+    """Every record in these scopes, each once, by id after one; in memory are a few pieces at a time."""
+    last: Standing | None = None
+    for row in merge(*(_of_scope(session, scope, after) for scope in scopes), key=itemgetter(0)):
+        if last is not None and last.id == row.id:
+            last = last._replace(since=min(last.since, row.since))
+            continue
+        if last is not None:
+            yield last
+        last = row
+    if last is not None:
+        yield last
+
+
+def _of_scope(session: Session, scope: str, after: str) -> Iterator[Standing]:
+    while rows := session.execute(queries.OF_SCOPE, {"scope": scope, "after": after, "limit": CHUNK}).all():
+        yield from map(Standing._make, rows)
+        after = rows[-1].record
+
+
+def _named(prefix: str, scopes: Sequence[str]) -> dict[str, Any]:
+    return {f"{prefix}_{index}": scope for index, scope in enumerate(scopes)}

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sync.engine.values import Record, Stamp
+from sync.store.prepared import Prepared, among
 from sync.store.tables import AudienceRow, RecordRow
 from sync.store.upsert import upsert
 
@@ -34,21 +35,41 @@ def load(session: Session, ids: Iterable[str]) -> dict[str, Held]:
     wanted = set(ids)
     if not wanted:
         return {}
-    table = RecordRow
     if session.get_bind().dialect.name == "postgresql":
-        roots = session.scalars(sa.select(table.family).where(table.id.in_(wanted)))
-        query = sa.select(table).where(table.id.in_(wanted | set(roots))).order_by(table.id).with_for_update()
-    else:
-        query = sa.select(table).where(table.id.in_(wanted))
-    rows = session.execute(query.with_only_columns(*table.__table__.columns)).all()
-    return {row.id: _held(row) for row in rows}
+        wanted |= {row[0] for row in _ROOTS.rows(session, ids=wanted)}
+    return {row[0]: _held(row) for row in _LOAD.rows(session, ids=wanted)}
 
 
 def _held(row: Any) -> Held:
-    record = Record(
-        row.id, row.type, row.version, orjson.loads(row.body), unpack_stamps(row.stamps), row.void
+    id_, type_, version, family, parent, body, stamps, void = row
+    return Held(Record(id_, type_, version, orjson.loads(body), unpack_stamps(stamps), void), family, parent)
+
+
+_ROOTS = Prepared(lambda dialect: sa.select(RecordRow.family).where(among(RecordRow.id, "ids", dialect)))
+_LOAD = Prepared(
+    lambda dialect: sa.select(
+        RecordRow.id,
+        RecordRow.type,
+        RecordRow.version,
+        RecordRow.family,
+        RecordRow.parent,
+        RecordRow.body,
+        RecordRow.stamps,
+        RecordRow.void,
     )
-    return Held(record, row.family, row.parent)
+    .where(among(RecordRow.id, "ids", dialect))
+    .order_by(RecordRow.id)
+    .with_for_update()
+)
+_INSERT = Prepared(lambda _dialect: sa.insert(RecordRow))
+_AUDIENCES = Prepared(
+    lambda dialect: sa.select(AudienceRow.family, AudienceRow.scope)
+    .where(among(AudienceRow.family, "families", dialect))
+    .distinct()
+)
+_MEMBERS = Prepared(
+    lambda dialect: sa.select(RecordRow.family, RecordRow.id).where(among(RecordRow.family, "families", dialect))
+)
 
 
 def save(session: Session, held: Sequence[Held], seqs: Sequence[int], new: Set[str]) -> None:
@@ -75,9 +96,7 @@ def save(session: Session, held: Sequence[Held], seqs: Sequence[int], new: Set[s
         for one, seq in zip(held, seqs, strict=True)
     ]
     table = cast(sa.Table, RecordRow.__table__)
-    fresh = [row for row in rows if row["id"] in new]
-    if fresh:
-        session.execute(sa.insert(table), fresh)
+    _INSERT.each(session, [row for row in rows if row["id"] in new])
     standing = [row for row in rows if row["id"] not in new]
     upsert(session, table, standing, keep=frozenset({"type", "family", "parent"}))
 
@@ -87,9 +106,8 @@ def audiences(session: Session, families: Iterable[str]) -> dict[str, set[str]]:
     wanted = set(families)
     found: dict[str, set[str]] = defaultdict(set)
     if wanted:
-        query = sa.select(AudienceRow.family, AudienceRow.scope).where(AudienceRow.family.in_(wanted)).distinct()
-        for family, scope in session.execute(query):
-            found[family].add(scope)
+        for row in _AUDIENCES.rows(session, families=wanted):
+            found[row[0]].add(row[1])
     return found
 
 
@@ -98,9 +116,8 @@ def members(session: Session, families: Iterable[str]) -> dict[str, list[str]]:
     wanted = set(families)
     found: dict[str, list[str]] = defaultdict(list)
     if wanted:
-        query = sa.select(RecordRow.family, RecordRow.id).where(RecordRow.family.in_(wanted))
-        for family, record in session.execute(query):
-            found[family].append(record)
+        for row in _MEMBERS.rows(session, families=wanted):
+            found[row[0]].append(row[1])
     return found
 
 
@@ -111,11 +128,16 @@ def publish(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def pack_stamps(stamps: Mapping[str, Stamp]) -> str:
     """Write stamps as JSON, each distinct one once: most fields of a record share theirs."""
-    distinct: dict[Stamp, int] = {}
-    fields = {name: distinct.setdefault(stamp, len(distinct)) for name, stamp in stamps.items()}
-    packed = [
-        [one.version, one.store, one.hlc, one.supervisor, one.officer, one.at, one.operation] for one in distinct
-    ]
+    # By identity: an operation gives all it sets one stamp, and hashing each by its values took longer than the rest.
+    places: dict[int, int] = {}
+    packed: list[list[Any]] = []
+    fields: dict[str, int] = {}
+    for name, one in stamps.items():
+        place = places.get(id(one))
+        if place is None:
+            place = places[id(one)] = len(packed)
+            packed.append([one.version, one.store, one.hlc, one.supervisor, one.officer, one.at, one.operation])
+        fields[name] = place
     return orjson.dumps([packed, fields]).decode()
 
 

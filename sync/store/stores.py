@@ -12,6 +12,7 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.store.prepared import Prepared
 from sync.store.tables import ReceiptRow, StoreRow
 from sync.store.upsert import upsert
 
@@ -87,4 +88,7 @@ def save(session: Session, row: dict[str, Any]) -> None:
 
 def add_receipt(session: Session, row: dict[str, Any]) -> None:
     """Write a receipt. Writes: sync_receipt."""
-    session.execute(sa.insert(cast(sa.Table, ReceiptRow.__table__)), [row])
+    _ADD_RECEIPT.run(session, row)
+
+
+_ADD_RECEIPT = Prepared(lambda _dialect: sa.insert(ReceiptRow))

@@ -64,8 +64,9 @@ class AudienceRow(Base):
 class OperationRow(Base):
     """Every operation that ever arrived, whole, with what became of it: the inbox and the history.
 
+    schema: the number under which it was written, by which its payload is read ever after.
     context: who its author was and what he could reach when it arrived; kept while it is not final, so that
-    it can be tried again as it was meant.
+    it can be tried again as it was meant. problem: the code, while it is quarantined.
     """
 
     __tablename__ = "sync_operation"
@@ -92,6 +93,7 @@ class OperationRow(Base):
     action: Mapped[str] = mapped_column(sa.String(64))
     payload: Mapped[str] = mapped_column(sa.Text)
     payload_sha256: Mapped[str] = mapped_column(sa.String(64))
+    schema: Mapped[int] = mapped_column(server_default="1")
     seen: Mapped[int]
     outcome: Mapped[str] = mapped_column(sa.String(16))
     version: Mapped[int | None]
@@ -101,6 +103,18 @@ class OperationRow(Base):
     at: Mapped[str] = mapped_column(sa.String(64))
     received_at: Mapped[datetime] = mapped_column(UtcDateTime)
     context: Mapped[Any | None] = mapped_column(Json)
+    problem: Mapped[str | None] = mapped_column(sa.String(64))
+
+
+class MemberRow(Base):
+    """An operation that takes effect only together with the others of its store's group; `size`: as it says."""
+
+    __tablename__ = "sync_member"
+
+    store: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    group_id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    operation: Mapped[str] = mapped_column(sa.String(64), sa.ForeignKey("sync_operation.id"), primary_key=True)
+    size: Mapped[int]
 
 
 class WaitingRow(Base):

@@ -7,12 +7,12 @@ from functools import cache
 from typing import Any, cast
 
 import sqlalchemy as sa
-from sqlalchemy import Insert
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from sync.store.base import Base
+from sync.store.prepared import Prepared
 
 
 def upsert(
@@ -23,18 +23,19 @@ def upsert(
     Every row must have the same keys. Writes: `table`.
     """
     if rows:
-        dialect = session.get_bind().dialect.name
-        session.execute(_upsert(dialect, table, tuple(rows[0]), keep), list(rows))
+        _upsert(table, tuple(rows[0]), keep).each(session, rows)
 
 
 @cache
-def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...], keep: frozenset[str]) -> Insert:
-    """The statement, built once: building it cost more than running it."""
-    statement = _insert(dialect)(table)
-    key = [column.name for column in table.primary_key]
-    replaced = {name: statement.excluded[name] for name in names if name not in key and name not in keep}
-    built: Insert = statement.on_conflict_do_update(index_elements=key, set_=replaced)
-    return built
+def _upsert(table: sa.Table, names: tuple[str, ...], keep: frozenset[str]) -> Prepared:
+    def build(dialect: sa.Dialect) -> Any:
+        statement = _insert(dialect.name)(table)
+        key = [column.name for column in table.primary_key]
+        replaced = {name: statement.excluded[name] for name in names if name not in key and name not in keep}
+        given = {name: sa.bindparam(name, type_=table.c[name].type) for name in names}
+        return statement.values(given).on_conflict_do_update(index_elements=key, set_=replaced)
+
+    return Prepared(build)
 
 
 def _insert(dialect: str) -> Callable[[sa.Table], Any]:
@@ -44,10 +45,16 @@ def _insert(dialect: str) -> Callable[[sa.Table], Any]:
 def add(session: Session, model: type[Base], key: Mapping[str, Any], column: str, amount: int) -> int:
     """Add to a counter, from nothing where there is none; returns the new value. Locks: the row."""
     table = cast(sa.Table, model.__table__)
-    statement = (
-        _insert(session.get_bind().dialect.name)(table)
-        .values(**key, **{column: amount})
-        .on_conflict_do_update(index_elements=list(key), set_={column: table.c[column] + amount})
-        .returning(table.c[column])
-    )
-    return int(session.execute(statement).scalar_one())
+    [row] = _add(table, tuple(key), column).rows(session, **key, **{column: amount})
+    return int(row[0])
+
+
+@cache
+def _add(table: sa.Table, key: tuple[str, ...], column: str) -> Prepared:
+    def build(dialect: sa.Dialect) -> Any:
+        statement = _insert(dialect.name)(table)
+        given = {name: sa.bindparam(name, type_=table.c[name].type) for name in (*key, column)}
+        sum_ = {column: table.c[column] + statement.excluded[column]}
+        return statement.values(given).on_conflict_do_update(index_elements=key, set_=sum_).returning(table.c[column])
+
+    return Prepared(build)

@@ -8,9 +8,16 @@ from typing import Any, cast
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.store.prepared import Prepared
 from sync.store.tables import OperationRow, SettledRow, WaitingRow
 
 MAX_CHAIN = 1_000
+_ANY = Prepared(lambda _dialect: sa.select(WaitingRow.need).limit(1))
+# Text, since every pull asks it: building it took longer than running it.
+_SETTLED = sa.text(
+    "SELECT s.seq, o.result FROM sync_settled AS s JOIN sync_operation AS o ON o.id = s.operation"
+    " WHERE s.terminal = :terminal AND s.seq > :after ORDER BY s.seq LIMIT :limit"
+)
 
 
 def wait(session: Session, operation: str, needs: Iterable[str]) -> None:
@@ -24,7 +31,7 @@ def wait(session: Session, operation: str, needs: Iterable[str]) -> None:
 def woken(session: Session, came: Iterable[str]) -> list[Any]:
     """The rows of operations that wait for something that came, in the order of their arrival."""
     wanted = set(came)
-    if not wanted or session.scalar(sa.select(WaitingRow.need).limit(1)) is None:
+    if not wanted or not _ANY.rows(session):
         return []
     waiting = sa.select(WaitingRow.operation).where(WaitingRow.need.in_(wanted))
     return rows(session, waiting)
@@ -64,11 +71,5 @@ def settle(session: Session, entries: Sequence[Mapping[str, Any]]) -> None:
 
 def settled(session: Session, terminal: str, after: int, limit: int) -> list[tuple[int, str]]:
     """(sequence, result as JSON) of a terminal's operations that became final after a position."""
-    query = (
-        sa.select(SettledRow.seq, OperationRow.result)
-        .join(OperationRow, OperationRow.id == SettledRow.operation)
-        .where(SettledRow.terminal == terminal, SettledRow.seq > after)
-        .order_by(SettledRow.seq)
-        .limit(limit)
-    )
-    return [(seq, result) for seq, result in session.execute(query)]
+    found = session.execute(_SETTLED, {"terminal": terminal, "after": after, "limit": limit})
+    return [(seq, result) for seq, result in found]

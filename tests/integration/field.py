@@ -29,6 +29,16 @@ def instant() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
+def term(record_type: str, record: str, version: int) -> int:
+    """What a record adds to a sum."""
+    return int.from_bytes(hashlib.sha256(f"{record_type}/{record}/{version}".encode()).digest()[:8], "big")
+
+
+def bucket(record: str) -> int:
+    """The repair bucket of a record."""
+    return hashlib.sha256(record.encode()).digest()[0]
+
+
 class Terminal:
     """One officer on one handheld with one store."""
 
@@ -41,6 +51,7 @@ class Terminal:
         self.held: dict[str, tuple[str, int, dict[str, Any]]] = {}
         self.order: list[str] = []
         self.clock: dict[str, Any] = {}
+        self.voided: dict[str, str] = {}
 
     # Operations.
 
@@ -123,21 +134,35 @@ class Terminal:
         answer = self.ask(**body)
         assert answer.status_code == 200, answer.text
         page: dict[str, Any] = answer.json
+        self.take_in(page, checked="lanes" not in body)
+        return page
+
+    def take_in(self, page: Mapping[str, Any], *, checked: bool = True) -> None:
+        """Apply a page; a checkpoint must match what is held."""
         for change in page["changes"]:
             self._take(change)
         self.cursor = page["cursor"]
         assert page["more"] == ("checkpoint" not in page)
-        if not page["more"] and "lanes" not in body:
+        if not page["more"] and checked:
             assert page["checkpoint"] == self.checkpoint()
-        return page
 
     def _take(self, change: Mapping[str, Any]) -> None:
-        assert change["action"] == "put"
-        self.order.append(change["record"])
-        standing = self.held.get(change["record"])
+        record = change["record"]
+        self.order.append(record)
+        if change["action"] == "evict":
+            assert change.keys() == {"action", "type", "record"}
+            assert self.held.get(record, (change["type"],))[0] == change["type"]
+            self.held.pop(record, None)
+            return
+        standing = self.held.get(record)
+        if change["action"] == "void":
+            assert change.keys() == {"action", "type", "record", "version", "reason"}
+            self.voided[record] = change["reason"]
+        else:
+            self._check_parent(change)
         if standing is None or change["version"] > standing[1]:
-            self.held[change["record"]] = (change["type"], change["version"], change["body"])
-        self._check_parent(change)
+            body = change.get("body", standing[2] if standing else {})
+            self.held[record] = (change["type"], change["version"], body)
 
     def _check_parent(self, change: Mapping[str, Any]) -> None:
         parent = change["body"].get(PARENTS.get(change["type"], ""))
@@ -153,12 +178,42 @@ class Terminal:
                 return changes
         raise AssertionError("the pull does not come to an end")
 
+    def repair(self, damaged: Sequence[str] = (), **body: Any) -> tuple[set[int], list[dict[str, Any]]]:
+        """Repair to the end; records known to be damaged are left out of the sums.
+
+        Returns the replaced buckets and the changes.
+        """
+        replaced: set[int] = set()
+        changes: list[dict[str, Any]] = []
+        sums = self.sums(damaged)
+        for _ in range(10_000):
+            headers = self.handheld.bearer
+            asked = {"cursor": self.cursor, "buckets": sums, **body}
+            answer = self.handheld.client.post("/api/v1/sync/repair", json=asked, headers=headers)
+            assert answer.status_code == 200, answer.text
+            page: dict[str, Any] = answer.json
+            replaced |= set(page["replaced"])
+            for record in [one for one in self.held if bucket(one) in page["replaced"]]:
+                del self.held[record]
+            self.take_in(page)
+            changes += page["changes"]
+            if not page["more"]:
+                return replaced, changes
+        raise AssertionError("the repair does not come to an end")
+
+    def sums(self, damaged: Sequence[str] = ()) -> list[str]:
+        """The sum of each bucket, computed from the protocol's words."""
+        totals = [0] * 256
+        for record, (record_type, version, _) in self.held.items():
+            if record not in damaged:
+                totals[bucket(record)] += term(record_type, record, version)
+        return [f"{total % 2**64:016x}" for total in totals]
+
     def checkpoint(self) -> dict[str, Any]:
         """Count and sum of what is held, computed from the protocol's words."""
         total = 0
         for record, (record_type, version, _) in self.held.items():
-            digest = hashlib.sha256(f"{record_type}/{record}/{version}".encode()).digest()
-            total += int.from_bytes(digest[:8], "big")
+            total += term(record_type, record, version)
         return {"count": len(self.held), "sum": f"{total % 2**64:016x}"}
 
     def body(self, record: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from field_api.app import create_app
 from field_api.auth import console, officers, passwords, terminals
+from field_api.auth.assignments import Assignment
 from field_api.casework import founding, staff
 from field_api.config import Config
 from field_api.extensions import db
@@ -160,6 +161,11 @@ class Bureau:
         """Add an officer with `PASSWORD`; returns his id."""
         new = officers.NewOfficer(username, f"演示 {username}", roles or ("officer",), unit, grids=grids)
         return self.change(lambda session: staff.add(session, self.home, new, _PASSWORD_HASH).id)
+
+    def assign(self, officer: str, unit: str = UNIT, units: tuple[str, ...] = (), grids: tuple[str, ...] = ()) -> None:
+        """Give an officer other units and grids."""
+        new = Assignment(unit, units, grids)
+        self.change(lambda session: staff.assign(session, self.home, officer, new, now()))
 
     def code(self, ttl_s: int = 3600) -> str:
         return self.change(lambda session: terminals.invite(session, "admin", ttl_s, now()))

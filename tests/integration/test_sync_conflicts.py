@@ -222,3 +222,22 @@ def test_after_review_has_begun_an_unseen_edit_is_proposed(bureau: Bureau) -> No
     assert client.post(f"/api/v1/cases/{case}/reviews", json=verdict, headers=bearer).status_code == 200
     [result] = second.send(second.patch("case", case, 1, description="mine"))
     assert (result["outcome"], result["fields"]) == ("proposed", {"description": "proposed"})
+
+
+def test_who_lets_stand_what_stood_lets_stand_what_came_of_it(bureau: Bureau) -> None:
+    """Keeping theirs takes nothing back that a third wrote since; keeping mine still writes mine."""
+    first, second, supervisor, _ = _pair(bureau)
+    for keep, stands in (("theirs", "third"), ("mine", "mine")):
+        made = first.create("case", description="old")
+        case = made["record"]
+        first.done(made)
+        second.pull()
+        first.done(first.patch("case", case, 1, description="theirs"))
+        second.send(second.patch("case", case, 1, description="mine"))
+        second.pull()
+        second.done(second.patch("case", case, second.version(case), description="third"))
+        [conflict] = _get(supervisor)
+        answer = _settle(supervisor, conflict["id"], keep=keep)
+        assert (answer.status_code, answer.json["resolution"]["value"]) == (200, stands)
+        first.pull()
+        assert first.body(case)["description"] == stands

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from flask import Flask
 
 from field_api.auth import terminals
 from field_api.extensions import db
-from tests.integration.field import Terminal, new_id, read_jws, terminal
+from tests.integration.field import Terminal, instant, new_id, read_jws, terminal
 from tests.integration.people import Bureau
 
 
@@ -156,6 +157,16 @@ def test_missing_numbers_are_named_and_reused_ones_flagged(bureau: Bureau) -> No
     assert [one.get("flags") for one in results] == [["number_reused"], None, ["number_reused"], None]
 
 
+def test_a_hybrid_clock_ahead_is_flagged_too(bureau: Bureau) -> None:
+    """Of one operation, or of the envelope: whoever is not believed is told so; a wall clock may be right beside it."""
+    own = terminal(bureau, "zhang")
+    far = f"{int((datetime.now(UTC) + timedelta(days=3)).timestamp() * 1000):012x}-0000-t1"
+    one, other = own.create("case") | {"hlc": far}, own.create("case")
+    assert [result.get("flags") for result in own.send(one, other)] == [["clock_suspect"], None]
+    [result] = own.send(own.create("case"), clock={"wall": instant(), "hlc": far})
+    assert result["flags"] == ["clock_suspect"]
+
+
 def test_a_clock_ahead_is_flagged_and_nothing_is_refused(bureau: Bureau) -> None:
     """Three days ahead: applied, clock_suspect, the server's clock unmoved, the capture time corrected."""
     own = terminal(bureau, "zhang")
@@ -249,3 +260,15 @@ def test_a_base_of_another_record_is_no_base(bureau: Bureau) -> None:
     [refused] = own.send(own.patch("case", other["record"], {"operation": one["id"]}, description="x"))
     assert refused["outcome"] == "quarantined"
     assert refused["problem"]["errors"][0]["pointer"] == "/base"
+
+
+def test_unknown_members_are_kept_and_never_refused(bureau: Bureau) -> None:
+    """What a newer terminal adds beside `set` and in the envelope changes no outcome, and stays in the payload."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case") | {"mood": {"of": ["the", "day"]}}
+    [result] = own.send(case, weather="雨", clock={"wall": case["at"], "sundial": 7})
+    assert result["outcome"] == "applied"
+    with bureau.app.app_context():
+        query = sa.text("SELECT payload FROM sync_operation WHERE id = :id")
+        payload = db.session.execute(query, {"id": case["id"]}).scalar_one()
+    assert orjson.loads(payload) == case

@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+import sqlalchemy as sa
+
 from field_api.auth import officers
+from sync.store.tables import OperationRow
 from tests.integration.field import Terminal, new_id, terminal
 from tests.integration.people import Bureau
+
+
+def problem_of(bureau: Bureau, operation: str) -> str | None:
+    """The problem as the database can count it."""
+    code: str | None = bureau.change(
+        lambda session: session.scalar(sa.select(OperationRow.problem).where(OperationRow.id == operation))
+    )
+    return code
 
 
 def ask(own: Terminal, operation: str, what: str, **body: Any) -> Any:
@@ -110,3 +121,17 @@ def test_what_the_database_refuses_stays_quarantined(bureau: Bureau) -> None:
     answer = ask(chief, task["id"], "replay", set={"for_unit": "nowhere"})
     assert (answer.status_code, answer.json["outcome"]) == (200, "quarantined")
     assert answer.json["problem"]["errors"][0]["code"] == "constraint"
+
+
+def test_a_problem_can_be_counted_while_it_stands(bureau: Bureau) -> None:
+    """The code of a quarantined operation is a column, until a person has closed it."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    case = own.create("case", source="patrol")
+    own.done(case)
+    assert problem_of(bureau, case["id"]) is None
+    changed = own.patch("case", case["record"], 1, source="hotline")
+    [refused] = own.send(changed)
+    assert refused["problem"]["code"] == "write_once_changed"
+    assert problem_of(bureau, changed["id"]) == "write_once_changed"
+    ask(chief, changed["id"], "dismissal")
+    assert problem_of(bureau, changed["id"]) is None

@@ -86,7 +86,7 @@ def test_clocks_compare_as_their_texts(one: Hlc, other: Hlc) -> None:
 @given(st.text(max_size=40) | CLOCKS.map(str), st.integers(0, 2**47))
 def test_a_devices_clock_is_bounded(text: str, now_ms: int) -> None:
     """Whatever was sent, what is used is a clock, at most five minutes ahead."""
-    used = hlc.parse(hlc.bounded(text, now_ms, "t7"))
+    used = hlc.parse(hlc.bounded(hlc.parse(text), now_ms, "t7"))
     assert used is not None
     assert used.ms <= now_ms + MAX_AHEAD_MS
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from field_api.auth.keys import Keys, encode_base64url
+from field_api.auth.keys import Keys, _Signer, encode_base64url
 from field_api.auth.receipts import Unreadable, read_keys, read_receipts, verify
 from field_api.cli import cli
 from field_api.config import Config
 
-KEYS, STRANGER = Keys(b"k" * 32, b"s" * 32), Keys(b"x" * 32, b"s" * 32)
+NOWHERE, LONG_AGO = Path("/nowhere"), datetime(2026, 1, 1, tzinfo=UTC)
+KEYS, STRANGER = (Keys(NOWHERE, (_Signer(seed * 32, LONG_AGO),), b"s" * 32) for seed in (b"k", b"x"))
 PUBLIC = read_keys(KEYS.public_jwks())
 
 
