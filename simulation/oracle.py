@@ -1,0 +1,244 @@
+"""What the sync server must answer, worked out again from the protocol's words.
+
+It shares no code with the server: plain dictionaries, readable rules. One oracle stands beside one server, is told
+of everything that reaches it in the same order, and predicts each answer and each record. What only the server can
+know is predicted as `ANY`. See `oracle_merge` for the merge classes, `oracle_house` for what waits and takes effect,
+and `oracle_bureau` for the server's own moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from simulation import oracle_bureau as bureau
+from simulation.oracle_house import House, Kept, Result, bare, quarantined
+from simulation.oracle_merge import Author, Edit, merge_values
+from simulation.oracle_values import ANY, canonical, clock_of, is_id, wall_ms
+
+
+class Oracle(House):
+    """One server's twin. `poison` names operations that must end quarantined, whatever the code."""
+
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        super().__init__(declared)
+        self.poison: set[str] = set()
+        self._people: dict[str, Author] = {}
+        self._sessions: dict[tuple[str, str], tuple[float, float]] = {}
+        self._terminal_no: dict[str, str] = {}
+        self._numbers: dict[str, dict[int, str]] = {}
+        self._again: set[str] = set()
+        self._pushes = 0
+
+    # People and terminals.
+
+    def person(
+        self, officer: str, roles: set[str], unit: str, scopes: set[str], *, supervisor: bool, masked: bool
+    ) -> None:
+        """Tell of an officer, or that he has changed; scopes are named `unit:…` and `grid:…`."""
+        own = frozenset(scopes)
+        self._people[officer] = Author(officer, frozenset(roles), unit, own, supervisor=supervisor, masked=masked)
+
+    def terminal(self, terminal: str, number: str) -> None:
+        """Tell a terminal's number, which stands in the clock of an element that brought none."""
+        self._terminal_no[terminal] = number
+
+    def session(self, officer: str, terminal: str, since_ms: float, until_ms: float) -> None:
+        """Tell when an officer may have worked on a terminal, for what another hands in for him."""
+        self._sessions[officer, terminal] = (since_ms, until_ms)
+
+    # Push.
+
+    def push(
+        self, *, officer: str, terminal: str, envelope: Mapping[str, Any], now_ms: int, revoked: bool = False
+    ) -> list[Result]:
+        """Predict the results of a batch, in order."""
+        self._pushes += 1
+        self._answering, self._again = set(), set()
+        handled = [
+            self._receive(payload, officer, terminal, envelope, now_ms, revoked=revoked)
+            for payload in envelope["operations"]
+        ]
+        self._run()
+        self._answering = set()
+        return [one() for one in handled]
+
+    def _receive(
+        self,
+        payload: Any,
+        officer: str,
+        terminal: str,
+        envelope: Mapping[str, Any],
+        now_ms: int,
+        *,
+        revoked: bool,
+    ) -> Callable[[], Result]:
+        """Take one operation in; returns what tells its result once the whole batch is done."""
+        if not isinstance(payload, dict) or not is_id(payload.get("id")):
+            strange = {"id": ANY, "outcome": "quarantined", "problem": {"code": ANY, "errors": ANY}}
+            return lambda: strange
+        store, text, known = envelope["store"], canonical(payload), self._kept.get(payload["id"])
+        reused = self._count(store, payload)
+        if known is not None and known.text != text:
+            flags = ["number_reused"] if reused else []
+            return lambda: bare(payload["id"], quarantined("operation_id_reused"), flags)
+        if known is not None:
+            repeated = known.final or known.id in self._answering
+            if known.outcome == "parked" and known.id not in self._again:
+                self._again.add(known.id)
+                self._try(known)
+            return lambda: self._told(known, duplicate=repeated)
+        ahead = (wall_ms(envelope["clock"].get("wall")) or 0) > now_ms + 300_000
+        flags = ["clock_suspect"] * ahead + ["number_reused"] * reused
+        one = Kept(
+            payload["id"], payload, text, terminal, store, self._author(payload, officer, terminal, store),
+            (self._pushes, payload.get("number") or 0, payload["id"]), flags,
+            clock_of(payload.get("hlc"), now_ms, self._terminal_no.get(terminal, "")),
+        )  # fmt: skip
+        self._kept[one.id] = one
+        self._answering.add(one.id)
+        self._again.add(one.id)
+        code = self._refused_whole(one, envelope, revoked=revoked)
+        if code is None:
+            self._try(one)
+        else:
+            one.result = quarantined(code)
+        return lambda: self._told(one, duplicate=False)
+
+    def _count(self, store: str, payload: Mapping[str, Any]) -> bool:
+        """Count an operation's number for its store; True when another operation came under it."""
+        number = payload.get("number")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 < number < 2**53:
+            return False
+        return bool(self._numbers.setdefault(store, {}).setdefault(number, payload["id"]) != payload["id"])
+
+    def _author(self, payload: Mapping[str, Any], officer: str, terminal: str, store: str) -> Author | None:
+        """Whose operation this is, or None where the name on it is not believed."""
+        named = payload.get("officer", officer)
+        if named != officer:
+            since, until = self._sessions.get((named, terminal), (1.0, 0.0))
+            if not since <= (wall_ms(payload.get("at")) or 0) <= until:
+                return None
+        return replace(self._people[named], store=store)
+
+    def _refused_whole(self, one: Kept, envelope: Mapping[str, Any], *, revoked: bool) -> Any:
+        """Why an operation is set aside before anybody looks at what it asks."""
+        if revoked:
+            return "terminal_revoked"
+        if envelope["schema"] != self.declared["schema"]:
+            return "unknown_schema"
+        if one.id in self.poison:
+            return ANY  # the code is not the oracle's business
+        if one.payload.get("type") not in self.declared["types"]:
+            return "unknown_type"
+        return "not_permitted" if one.author is None else None
+
+    def _told(self, one: Kept, *, duplicate: bool) -> Result:
+        told = bare(one.id, one.result, one.flags)
+        return told | {"duplicate": True} if duplicate and one.final else told
+
+    # What does not come from terminals.
+
+    def server_patch(self, record: str, values: Mapping[str, Any]) -> None:
+        """The server itself writes: bytes verified, a task number, a delivery's progress."""
+        self._server_writes(record, values)
+        self._run()
+
+    def verdict(self, record: str, word: str, officer: str, reason: str) -> Result:
+        """A verdict that the server accepted."""
+        standing = self._records[record]
+        values = {"review": word, "review_reason": reason}
+        changed = {name: value for name, value in values.items() if standing.body[name] != value}
+        if changed:
+            self._write(standing, changed, self._people[officer], "")
+        given = {"outcome": "applied" if changed else "unchanged", "version": standing.version}
+        self._run()
+        return given
+
+    def resolve(self, conflict_key: tuple[str, str], officer: str, keep: str, value: Any = None) -> bool:
+        """A person settles the conflict of (operation, field); False when the step he accepts is still not legal."""
+        conflict = self._conflicts[conflict_key]
+        standing, name = self._records[conflict["record"]], conflict["field"]
+        author = self._people[officer]
+        if conflict["class"] == "state" and keep == "mine":
+            return self._accept_step(conflict_key[0], conflict, author)
+        wanted = {"mine": conflict["mine"], "theirs": conflict["theirs"], "value": value}[keep]
+        if conflict["class"] != "state" and standing.body[name] != wanted:
+            self._write(standing, {name: wanted}, author, "")
+        conflict["open"] = False
+        self._run()
+        return True
+
+    def _accept_step(self, operation: str, conflict: dict[str, Any], author: Author) -> bool:
+        one, record = self._kept[operation], self._records[conflict["record"]]
+        kind = self.declared["types"][record.type]
+        named = one.payload["event"]
+        legal = any(each["event"] == named and record.body["status"] in each["from"] for each in kind["transitions"])
+        if not legal and record.body["status"] != conflict["mine"]:
+            return False
+        values = one.payload.get("set", {})
+        edit = Edit(
+            replace(author, store=one.store), "patch", record.type, record.id, values, conflict["seen"], one.clock
+        )
+        lock = bureau.LOCKED_AFTER.get(record.type)
+        locked = lock is not None and record.body[lock[0]] != lock[1]
+        merge_values(edit, record, kind, locked=locked)
+        if legal:
+            edit.changed["status"] = conflict["mine"]
+        if edit.changed:
+            self._write(record, edit.changed, author, one.clock)
+        conflict["open"] = False
+        self._run()
+        return True
+
+    def replay(self, operation: str, values: Mapping[str, Any] | None, officer: str) -> Result:
+        """A person has a quarantined operation tried again, with corrections."""
+        one = self._kept[operation]
+        one.payload = one.payload | {"set": {**one.payload.get("set", {}), **(values or {})}}
+        self.poison.discard(operation)
+        self._answering = set()
+        self._try(one)
+        self._run()
+        return bare(one.id, one.result, one.flags)
+
+    def dismiss(self, operation: str, officer: str, reason: str) -> Result:
+        """A person closes a quarantined operation."""
+        one = self._kept[operation]
+        one.result = {"outcome": "dismissed", "reason": reason}
+        self._answering = set()
+        self._took_effect(one)
+        self._run()
+        return bare(one.id, one.result, one.flags)
+
+    # What stands.
+
+    def numbers(self, store: str) -> tuple[int, list[list[int]]]:
+        """The highest number that a store has sent, and the first hundred gaps below it."""
+        sent = sorted(self._numbers.get(store, {}))
+        pairs: Iterable[tuple[int, int]] = zip([0, *sent], sent, strict=False)
+        gaps = [[low + 1, high - 1] for low, high in pairs if high - low > 1]
+        return (sent[-1] if sent else 0), gaps[:100]
+
+    def settled(self, terminal: str) -> list[Result]:
+        """All that has become final later for this terminal, since the beginning; each comes in one pull only."""
+        return list(self._settled.get(terminal, []))
+
+    def open_conflicts(self) -> list[tuple[str, str]]:
+        """The keys (operation, field) of what nobody has settled."""
+        return [key for key, one in self._conflicts.items() if one["open"]]
+
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Every record as it must stand."""
+        return {
+            name: {"type": one.type, "version": one.version, "body": one.body, "void": one.void}
+            for name, one in self._records.items()
+        }
+
+    def visible(self, scopes: set[str]) -> dict[str, tuple[str, int]]:
+        """What may be held by whoever has these scopes: id → (type, version)."""
+        return {
+            name: (one.type, one.version)
+            for name, one in self._records.items()
+            if scopes & self._families[one.family]
+        }

@@ -1,0 +1,272 @@
+"""The inside of the oracle: what is kept and held, what waits for what, and how one operation takes effect."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from simulation import oracle_bureau as bureau
+from simulation.oracle_merge import (
+    Author,
+    Edit,
+    Record,
+    Refused,
+    Stamp,
+    check_step,
+    check_values,
+    merge_item,
+    merge_step,
+    merge_values,
+    outcome_of,
+)
+from simulation.oracle_values import ANY, is_id
+
+FINAL = ("applied", "merged", "proposed", "unchanged", "dismissed")
+SERVER = Author("", frozenset(), "", frozenset(), supervisor=False, masked=False, server=True)
+Result = dict[str, Any]
+
+
+@dataclass
+class Kept:
+    """An operation as the server keeps it."""
+
+    id: str
+    payload: dict[str, Any]
+    text: str
+    terminal: str
+    store: str
+    author: Author | None
+    arrival: tuple[int, int, str]
+    flags: list[str]
+    clock: str
+    seen: int = 0
+    result: Result = field(default_factory=dict)
+    waits: list[str] = field(default_factory=list)
+    late: bool = False
+
+    @property
+    def outcome(self) -> str:
+        return str(self.result.get("outcome", ""))
+
+    @property
+    def final(self) -> bool:
+        return self.outcome in FINAL
+
+
+class House:
+    """Records, families, operations and conflicts, and the one way in which an operation reaches them."""
+
+    def __init__(self, declared: Mapping[str, Any]) -> None:
+        self.declared = declared
+        self.blobs: set[str] = set()
+        self._records: dict[str, Record] = {}
+        self._families: dict[str, set[str]] = {}
+        self._kept: dict[str, Kept] = {}
+        self._settled: dict[str, list[Result]] = {}
+        self._conflicts: dict[tuple[str, str], dict[str, Any]] = {}
+        self._before: dict[str, dict[str, Any] | None] = {}
+        self._news: set[str] = set()
+        self._answering: set[str] = set()
+
+    # Waiting.
+
+    def _effective(self, operation: str) -> bool:
+        return operation in self._kept and self._kept[operation].final
+
+    def _operations_needed(self, one: Kept) -> list[str]:
+        base = one.payload.get("base")
+        named = [*one.payload.get("after", [])] + ([base["operation"]] if isinstance(base, dict) else [])
+        return [name for name in dict.fromkeys(named) if not self._effective(name)]
+
+    def _needs(self, one: Kept) -> list[str]:
+        """What has not arrived or not taken effect: operations, then records."""
+        payload, needs = one.payload, self._operations_needed(one)
+        base, record = payload.get("base"), self._records.get(payload["record"])
+        if payload["action"] == "create":
+            parent = payload.get("set", {}).get(self.declared["types"][payload["type"]]["parent"])
+            if is_id(parent) and parent not in self._records:
+                needs.append(parent)
+        elif record is None or (isinstance(base, int) and base > record.version):
+            needs.append(payload["record"])
+        return needs
+
+    def _circle(self, one: Kept) -> bool:
+        """Whether what an operation waits for waits for it."""
+        reached, ahead = set[str](), self._operations_needed(one)
+        while ahead:
+            name = ahead.pop()
+            if name == one.id:
+                return True
+            other = self._kept.get(name)
+            if name not in reached and other is not None and other.outcome == "parked":
+                ahead += self._operations_needed(other)
+            reached.add(name)
+        return False
+
+    def _try(self, one: Kept) -> None:
+        """Apply, park or quarantine an operation as things stand."""
+        if self._rests_elsewhere(one):
+            one.result = quarantined("invalid_field")
+            return
+        one.waits = self._needs(one)
+        if one.waits:
+            circle, one.late = self._circle(one), True
+            one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": list(one.waits)}
+            return
+        try:
+            one.result = self._judge(one, one.payload.get("set", {}))
+        except Refused as refused:
+            one.result = quarantined(refused.code)
+            return
+        self._took_effect(one)
+
+    def _took_effect(self, one: Kept) -> None:
+        self._news.add(one.id)
+        if one.late or one.id not in self._answering:
+            self._settled.setdefault(one.terminal, []).append(bare(one.id, one.result, one.flags))
+
+    def _run(self) -> None:
+        """Let the server react and wake what waited, until nothing follows."""
+        while True:
+            self._react()
+            news, self._news = self._news, set()
+            woken = [one for one in self._kept.values() if one.outcome == "parked" and news & set(one.waits)]
+            if not woken:
+                return
+            for one in sorted(woken, key=lambda each: each.arrival):
+                self._try(one)
+
+    def _react(self) -> None:
+        while self._before:
+            before, self._before = self._before, {}
+            for name, values in list(bureau.reactions(self._records, before)):
+                self._server_writes(name, values)
+
+    # Judging.
+
+    def _judge(self, one: Kept, values: Mapping[str, Any]) -> Result:
+        assert one.author is not None
+        payload, record = one.payload, self._records.get(one.payload["record"])
+        one.seen = self._seen(one)
+        edit = Edit(
+            one.author, payload["action"], payload["type"], payload["record"], values, one.seen, one.clock,
+            payload.get("event", ""),
+        )  # fmt: skip
+        if record is not None and not one.author.scopes & self._families[record.family]:
+            raise Refused("out_of_scope")
+        if edit.action == "create":
+            return self._create(one, edit, record)
+        if record is None or record.type != edit.type:
+            raise Refused("unknown_record")
+        kind = self.declared["types"][edit.type]
+        stands = self._change(edit, record, kind, payload)
+        outcome = outcome_of(edit) if stands else "proposed"
+        if edit.changed:
+            self._write(record, edit.changed, edit.author, edit.clock)
+        return self._answer(one, edit, record, outcome)
+
+    def _change(self, edit: Edit, record: Record, kind: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
+        lock = bureau.LOCKED_AFTER.get(edit.type)
+        locked = lock is not None and record.body[lock[0]] != lock[1]
+        if edit.action == "append":
+            merge_item(edit, record, kind, self.declared["enums"], payload["list"], payload["item"])
+            return True
+        if edit.action == "transition":
+            check_step(edit, kind)
+        check_values(edit, self.declared, bureau.WITHHELD.get(edit.type, {}))
+        if edit.action == "transition":
+            return merge_step(edit, record, kind, bureau.FIRST_STATE[edit.type][0], locked=locked)
+        merge_values(edit, record, kind, locked=locked)
+        return True
+
+    def _rests_elsewhere(self, one: Kept) -> bool:
+        """Whether the base names an operation of another record, as far as that has taken effect."""
+        base = one.payload.get("base")
+        named = self._kept.get(base["operation"]) if isinstance(base, dict) else None
+        return named is not None and named.final and named.payload["record"] != one.payload["record"]
+
+    def _seen(self, one: Kept) -> int:
+        """What an author had seen: of his own store's operation what that one had seen, else the version it gave."""
+        base = one.payload.get("base")
+        if isinstance(base, dict):
+            named = self._kept[base["operation"]]
+            return named.seen if named.store == one.store else int(named.result.get("version", 0))
+        return base if isinstance(base, int) else 0
+
+    def _create(self, one: Kept, edit: Edit, record: Record | None) -> Result:
+        kind = self.declared["types"][edit.type]
+        if record is not None:
+            same = record.type == edit.type and all(
+                name in record.body and record.body[name] == value for name, value in edit.values.items()
+            )
+            if not same:
+                raise Refused("record_exists")
+            return {"outcome": "unchanged", "version": record.version}
+        parent = self._records.get(edit.values.get(kind["parent"]) or "")
+        if parent is not None and edit.type not in bureau.JOINED:
+            assert one.author is not None
+            if not one.author.scopes & self._families[parent.family]:
+                raise Refused("out_of_scope")
+        if not set(kind["creatable_by"]) & edit.author.roles:
+            raise Refused("not_permitted")
+        check_values(edit, self.declared, bureau.WITHHELD.get(edit.type, {}))
+        if parent is not None and parent.type != kind["parent"]:
+            raise Refused("invalid_field")
+        body = bureau.given(edit.type, kind, edit.author, edit.values.get("sha256") in self.blobs)
+        family = edit.record if parent is None else parent.family
+        record = Record(edit.record, edit.type, 0, body, {}, family)
+        if edit.values.get("author", edit.author.officer) != edit.author.officer:
+            raise Refused("write_once_changed")
+        merge_values(edit, record, kind, locked=False)
+        stamp = Stamp(1, edit.author.store, edit.author.supervisor, edit.clock)
+        closed = [name for name, each in kind["fields"].items() if each["class"] == "write_once"]
+        born = closed if edit.type == bureau.SIGNED_WHOLE else [name for name in ("author",) if name in body]
+        record.stamps |= dict.fromkeys(born, stamp)
+        self._records[record.id] = record
+        self._write(record, edit.changed, edit.author, edit.clock, created=True)
+        return self._answer(one, edit, record, outcome_of(edit, created=True))
+
+    def _write(
+        self, record: Record, changed: Mapping[str, Any], author: Author, clock: str, *, created: bool = False
+    ) -> None:
+        self._before.setdefault(record.id, None if created else copy.deepcopy(record.body))
+        record.version += 1
+        record.body |= copy.deepcopy(dict(changed))
+        stamp = Stamp(record.version, author.store, author.supervisor, clock)
+        record.stamps |= dict.fromkeys(changed, stamp)
+        self._families.setdefault(record.family, set()).update(bureau.brought(record))
+        self._news.add(record.id)
+
+    def _answer(self, one: Kept, edit: Edit, record: Record, outcome: str) -> Result:
+        answer: Result = {"outcome": outcome, "version": record.version}
+        for conflict in edit.conflicts:
+            key = (one.id, conflict["field"])
+            self._conflicts[key] = conflict | {"record": record.id, "open": True, "seen": edit.seen}
+        if "ignored" in edit.words.values() and "server_owned" not in one.flags:
+            one.flags.insert(0, "server_owned")
+        if outcome in ("merged", "proposed"):
+            lost = [name for name, word in edit.words.items() if word in ("kept_server", "proposed", "ignored")]
+            answer["fields"] = dict(edit.words)
+            answer["now"] = {name: copy.deepcopy(record.body[name]) for name in lost}
+            answer["conflicts"] = [
+                {"id": ANY, "field": each["field"], "class": each["class"], "kept": each["kept"]}
+                for each in edit.conflicts
+            ]
+        return answer
+
+    def _server_writes(self, record: str, values: Mapping[str, Any]) -> None:
+        standing = self._records[record]
+        changed = {name: value for name, value in values.items() if value is ANY or standing.body[name] != value}
+        if changed:
+            self._write(standing, changed, SERVER, "")
+
+
+def quarantined(code: Any) -> Result:
+    return {"outcome": "quarantined", "problem": {"code": code, "errors": ANY}}
+
+
+def bare(operation: str, result: Result, flags: list[str]) -> Result:
+    told = {"id": operation, **copy.deepcopy(result)}
+    return told | {"flags": list(flags)} if flags else told
