@@ -115,6 +115,12 @@ class Account:
         scopes = self.scopes_of(username)
         return {id_: row for id_, row in self.records.items() if self.audience.get(id_, set()) & scopes}
 
+    def reasons(self) -> list[str]:
+        """Why operations are in quarantine."""
+        held = [row for row in self.operations.values() if row.outcome == "quarantined"]
+        problems = [json.loads(row.result).get("problem", {}) for row in held]
+        return [f"{one['code']} {one['errors'][0]['code'] if one.get('errors') else ''}".strip() for one in problems]
+
     def payload(self, row: Any) -> dict[str, Any]:
         """What the operation said, with what was corrected when a person had it tried again."""
         said: dict[str, Any] = json.loads(row.payload)

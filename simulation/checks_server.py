@@ -141,7 +141,8 @@ def check_11_supervisor_wins(account: Account) -> int:
         for name in (name for name, one in fields.items() if one["class"] == "supervisor_wins"):
             decided = False
             for row in rows:
-                if name not in (row.changed or {}) and not (row.action == "create" and name in account.payload(row)["set"]):
+                created = row.action == "create" and name in account.payload(row).get("set", {})
+                if name not in (row.changed or {}) and not created:
                     continue
                 supervisor = bool(account.roles(row.officer) & SUPERVISING)
                 if decided and row.officer in account.officers:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+
+import structlog
 
 from simulation import report
 from simulation.day import STEPS, Result, play
@@ -30,7 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--trace", action="store_true", help="print every step")
     options = parser.parse_args(argv)
     # Every refusal that was injected would be logged.
-    logging.getLogger("fieldpost").setLevel(logging.CRITICAL + 1)
+    hush()
     total, began = report.Total(options.database or "sqlite"), time.monotonic()
     for result in _results(options):
         total.add(result)
@@ -42,6 +45,11 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if total.violations else 0
 
 
+def hush() -> None:
+    logging.getLogger("fieldpost").setLevel(logging.CRITICAL + 1)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
 def _results(options: argparse.Namespace) -> Iterator[Result]:
     seeds = range(options.seed, options.seed + options.seeds)
     if options.jobs == 1:
@@ -49,13 +57,11 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
             yield from (play(site, seed, options.steps) for seed in seeds)
         return
     chunks = [list(seeds[start : start + CHUNK]) for start in range(0, len(seeds), CHUNK)]
-    shares = [sum(chunks[job :: options.jobs], []) for job in range(options.jobs)]
-    with ProcessPoolExecutor(options.jobs) as pool:
+    with ProcessPoolExecutor(options.jobs, initializer=hush) as pool:
         pending = [
-            pool.submit(_share, chunk, options.steps, options.database, str(index))
-            for index, chunk in enumerate(chunks)
+            pool.submit(_share, chunk, options.steps, options.database)
+            for chunk in chunks
         ]
-        del shares
         for future in pending:
             yield from future.result()
 
@@ -63,10 +69,10 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
 _site: list[tuple[object, Site]] = []
 
 
-def _share(seeds: list[int], steps: int, database: str | None, mark: str) -> list[Result]:
+def _share(seeds: list[int], steps: int, database: str | None) -> list[Result]:
     """Play some seeds in this process, on the site that it founded for its first."""
     if not _site:
-        context = running(database, mark)
+        context = running(database, str(os.getpid()))
         _site.append((context, context.__enter__()))
     return [play(_site[0][1], seed, steps) for seed in seeds]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from reference.terminal import EditRefusedError, Record
 from simulation.cast import GRIDS
 from simulation.device import Device
 from simulation.world import World
+from sync.store import ids
 
 EVENTS = (
     "register", "investigate", "advise", "no_penalty", "notify", "decide", "serve", "pay", "file", "close",
@@ -27,9 +29,16 @@ USUAL = {
     "paid": "file",
     "filed": "close",
 }
+RARE = ("void", "discard", "server_owned", "verdict", "invalid", "void_element")
 CATEGORIES = ("0401", "0402", "0406")
+TYPES = ("case", "case", "case", "incident", "vehicle_check", "task")
 TEXTS = ("description", "address", "shop_name")
-LISTS = {"case": ("timeline", "notes", "documents"), "incident": ("notes",), "vehicle_check": ("notes",), "task": ("notes",)}
+LISTS = {
+    "case": ("timeline", "notes", "documents"),
+    "incident": ("notes",),
+    "vehicle_check": ("notes",),
+    "task": ("notes",),
+}
 
 
 def work(world: World, device: Device) -> str:
@@ -54,11 +63,11 @@ def sync(world: World, device: Device) -> str:
     return device.guard(run)
 
 
-def push(world: World, device: Device) -> str:
+def push(_world: World, device: Device) -> str:
     return device.guard(lambda: str(device.terminal.push().verdict))
 
 
-def pull(world: World, device: Device) -> str:
+def pull(_world: World, device: Device) -> str:
     return device.guard(lambda: str(device.terminal.pull().verdict))
 
 
@@ -70,8 +79,53 @@ def photograph(world: World, device: Device) -> str:
     case = world.dice.choice(cases)
     size = world.dice.randrange(1, 20_000)
     content = b"\xff\xd8" + hashlib.shake_256(str(world.dice.randrange(40)).encode()).digest(size)
-    role = world.dice.choice(("near", "overview"))
+    role = world.dice.choice(("near", "far"))
     return device.guard(lambda: f"photo {world.short(device.terminal.take_photo(case.id, content, role))}")
+
+
+def finish(world: World, device: Device) -> str:
+    """Bring a case to its end in one go, as most of them are."""
+    cases = [one for one in _records(device, "case") if one.body.get("status") == "draft"]
+    if not cases:
+        return "no draft"
+    case = world.dice.choice(cases)
+
+    def run() -> str:
+        for event in ("register", "investigate", "advise", "close"):
+            device.terminal.transition(case.id, event)
+        return f"case {world.short(case.id)} closed"
+
+    return device.guard(run)
+
+
+def together(world: World, device: Device) -> str:
+    """Two operations that hold together or not at all; now and then a third never comes."""
+    records = _records(device, "case") + _records(device, "incident")
+    if not records:
+        return "nothing held"
+    group = {"id": ids.new_id(), "size": 2 + (world.dice.random() < 0.2)}
+
+    def run() -> str:
+        said = []
+        for record in (world.dice.choice(records), world.dice.choice(records)):
+            fields = {"description": f"together {world.dice.randrange(9)}"}
+            said.append(world.short(device.terminal.patch(record.id, fields, group=group)))
+        return " ".join(said)
+
+    return device.guard(run)
+
+
+def rot(world: World, device: Device) -> str:
+    """The handheld's flash loses something: a body is no longer what was stored, or a record is gone."""
+    held = device.terminal.store.all("SELECT id FROM record WHERE evicted = 0 ORDER BY id")
+    for row in world.dice.sample(held, min(3, len(held))):
+        if world.dice.random() < 0.5:
+            device.terminal.store.execute("DELETE FROM record WHERE id = ?", row["id"])
+        else:
+            change = "UPDATE record SET body = replace(body, 'a', 'e') WHERE id = ?"
+            device.terminal.store.execute(change, row["id"])
+    world.counts["terminal_rotted"] += 1
+    return "rotted"
 
 
 def set_clock(world: World, device: Device) -> str:
@@ -88,7 +142,7 @@ def set_trap(world: World, device: Device) -> str:
     return "trap set"
 
 
-def reopen(world: World, device: Device) -> str:
+def reopen(_world: World, device: Device) -> str:
     return device.guard(device.reopen)
 
 
@@ -130,7 +184,7 @@ def _one(world: World, device: Device) -> str:
         if dice.random() < 0.2:
             type_, values = _new(world, device)
             return f"create {type_} {world.short(terminal.create(type_, values))}"
-        held = [one for type_ in LISTS for one in _records(device, type_)]
+        held = _records(device, dice.choice(TYPES))
         if not held:
             type_, values = _new(world, device)
             return f"create {type_} {world.short(terminal.create(type_, values))}"
@@ -167,12 +221,7 @@ def _new(world: World, device: Device) -> tuple[str, dict[str, Any]]:
 
 def _patch(world: World, device: Device, record: Record) -> str:
     dice = world.dice
-    some = {
-        "case": _case_values,
-        "incident": _incident_values,
-        "vehicle_check": _check_values,
-        "task": lambda _dice: {"answer": f"answer {_dice.randrange(5)}"},
-    }[record.type](dice)
+    some = VALUES[record.type](dice)
     names = dice.sample(sorted(some), dice.randrange(1, min(3, len(some)) + 1))
     operation = device.terminal.patch(record.id, {name: some[name] for name in names})
     return f"{','.join(names)} {world.short(operation)}"
@@ -209,6 +258,18 @@ def _check_values(dice: Any) -> dict[str, Any]:
     }
 
 
+def _task_values(dice: Any) -> dict[str, Any]:
+    return {"answer": f"answer {dice.randrange(5)}"}
+
+
+VALUES: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "case": _case_values,
+    "incident": _incident_values,
+    "vehicle_check": _check_values,
+    "task": _task_values,
+}
+
+
 def _append(world: World, device: Device, record: Record) -> str:
     name = world.dice.choice(LISTS[record.type])
     at = device.clock.wall().isoformat(timespec="milliseconds")
@@ -232,16 +293,21 @@ def _transition(world: World, device: Device, record: Record) -> str:
 
 def _rare(world: World, device: Device, record: Record) -> str:
     """What is seldom asked, or must not be: voids, discards, values that nobody may write."""
-    kind = world.dice.randrange(5)
+    kind = world.dice.randrange(6)
     terminal = device.terminal
-    if kind == 0:
+    elements = [one for name in LISTS[record.type] for one in record.body.get(name) or ()]
+    if kind == 5 and elements:
+        name = next(name for name in LISTS[record.type] if record.body.get(name))
+        operation = terminal.void(record.id, "演示", name, record.body[name][0]["id"])
+    elif kind == 0:
         operation = terminal.void(record.id, "演示")
     elif kind == 1:
         operation = terminal.discard(record.id)
     elif kind == 2:
-        operation = terminal.patch(record.id, {"unit": "u2", "case_no": "X"} if record.type == "case" else {"unit": "u2"})
+        owned = {"unit": "u2", "case_no": "X"} if record.type == "case" else {"unit": "u2"}
+        operation = terminal.patch(record.id, owned)
     elif kind == 3:
         operation = terminal.patch(record.id, {"review": "passed"} if record.type == "case" else {"author": "me"})
     else:
         operation = terminal.patch(record.id, {"description": 7, "address": ["no"]})
-    return f"{('void', 'discard', 'server_owned', 'verdict', 'invalid')[kind]} {world.short(operation)}"
+    return f"{RARE[kind]} {world.short(operation)}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from field_api import backup
 from field_api.auth import console, terminals
 from field_api.auth.tables import Terminal
+from field_api.casework.models import Case
 from simulation.cast import GRIDS
 from simulation.faults import ServerKilled
 from simulation.site import assign
@@ -100,7 +102,9 @@ def _some(world: World, type_: str) -> str | None:
 
 
 def _review_case(world: World, desk: Desk) -> str:
-    case = _some(world, "case")
+    closed = sa.select(Case.id).where(Case.status == "closed", Case.review != "passed").order_by(Case.id)
+    ready = world.site.look(lambda session: list(session.scalars(closed)))
+    case = world.dice.choice(ready) if ready else _some(world, "case")
     if case is None:
         return "no case"
     return _verdict(world, desk, "cases", case, world.dice.choice(("passed", "passed", "returned")))
@@ -124,7 +128,7 @@ def reassign(world: World) -> str:
     own = device.player
     units = world.dice.choice((own.units, (), ("u1", "u2")))
     grids = world.dice.choice((own.grids, (), GRIDS))
-    assign(world.site, own.username, units, grids)
+    assign(world.site, own, units, grids)
     world.counts["reassigned"] += 1
     return f"{own.username} gets {','.join(units) or '-'} and {len(grids)} grids"
 
@@ -176,10 +180,18 @@ def _catch_up(world: World) -> None:
     site = world.site
     for device in world.devices:
         named = device.terminal.session.terminal_id
-        if site.look(lambda session, named=named: session.get(Terminal, named)) is None:
+        if site.look(partial(_find, named)) is None:
             world.enrol_again(device)
         elif device.revoked:
-            site.change(lambda session, named=named: terminals.revoke(session, named, site.clock()))
+            site.change(partial(_revoke, named, site.clock()))
+
+
+def _find(terminal: str, session: Session) -> Terminal | None:
+    return session.get(Terminal, terminal)
+
+
+def _revoke(terminal: str, now: datetime, session: Session) -> None:
+    terminals.revoke(session, terminal, now)
 
 
 def let_time_pass(world: World) -> str:

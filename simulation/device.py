@@ -29,6 +29,7 @@ class Device:
     trap: Trap = field(default_factory=Trap)
     lost: bool = False
     revoked: bool = False
+    rested_at: object = None
 
     def __post_init__(self) -> None:
         self.open()

@@ -6,6 +6,8 @@ import hashlib
 import json
 import random
 from collections import Counter
+from functools import cached_property
+from typing import Any
 
 import httpx
 import sqlalchemy as sa
@@ -17,6 +19,8 @@ from simulation.world import World
 from sync.store import outbox
 from worker.centre import CentreClient
 from worker.parcels import Carrier
+
+FAULTS = ("away", "busy", "portal", "silent", "refuses")
 
 
 class Centre(httpx.BaseTransport):
@@ -31,16 +35,21 @@ class Centre(httpx.BaseTransport):
         self.wrong: list[str] = []
         self.faults: Counter[str] = Counter()
 
+    @cached_property
+    def client(self) -> CentreClient:
+        """The worker's own client of this centre; making one reads every root certificate of the machine."""
+        return CentreClient("http://centre.invalid", "simulated", transport=self)
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        fault = None if self.calm else self._dice.choice((None, None, None, "away", "busy", "portal", "silent", "refuses"))
+        fault = None if self.calm else self._dice.choice((None, None, None, *FAULTS))
         if fault is not None:
             self.faults[f"centre_{fault}"] += 1
         if fault == "away":
             raise httpx.ConnectError("away")
         if fault == "busy":
-            return httpx.Response(503, headers={"Retry-After": "30"})
+            return _say(503, retry_after="30")
         if fault == "portal":
-            return httpx.Response(200, headers={"Content-Type": "text/html"}, content=b"<html>")
+            return _say(200, content_type="text/html")
         answer = self._answer(request, refuses=fault == "refuses")
         if fault == "silent":
             raise httpx.ReadError("the answer was lost")
@@ -50,29 +59,36 @@ class Centre(httpx.BaseTransport):
         body = request.read()
         name = request.url.path.rsplit("/", 1)[-1]
         if request.method == "HEAD":
-            return httpx.Response(200 if name in self.evidence else 404)
+            return _say(200 if name in self.evidence else 404)
         if request.method == "PUT":
             if hashlib.sha256(body).hexdigest() != name:
                 self.wrong.append(f"evidence {name} with other bytes")
             self.evidence.add(name)
-            return httpx.Response(201)
+            return _say(201)
         return self._case(request.headers["Idempotency-Key"], body, refuses=refuses)
 
     def _case(self, key: str, body: bytes, *, refuses: bool) -> httpx.Response:
         if key in self.cases:
             if self.cases[key][0] != body:
                 self.wrong.append(f"another case under the key {key}")
-            return httpx.Response(409, json={"task_number": self.cases[key][1]})
+            return _say(409, {"task_number": self.cases[key][1]})
         document = json.loads(body)
         missing = [one["sha256"] for one in document.get("evidence", ()) if one["sha256"] not in self.evidence]
         if missing:
-            return httpx.Response(422, json={"code": "evidence_missing", "message": ", ".join(missing)})
+            return _say(422, {"code": "evidence_missing", "message": ", ".join(missing)})
         if refuses:
-            return httpx.Response(422, json={"code": "address_unclear", "message": "地址不清"})
+            return _say(422, {"code": "address_unclear", "message": "地址不清"})
         case, _, version = key.rpartition(":")
         self.order.append((case, int(version)))
         self.cases[key] = (body, f"T{len(self.cases) + 1}")
-        return httpx.Response(201, json={"task_number": self.cases[key][1]})
+        return _say(201, {"task_number": self.cases[key][1]})
+
+
+def _say(status: int, document: Any = None, **headers: str) -> httpx.Response:
+    """An answer that is streamed, as one from a wire is."""
+    body = b"" if document is None else json.dumps(document).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Response(status, headers=named, stream=httpx.ByteStream(body))
 
 
 def forward(world: World, centre: Centre) -> str:
@@ -81,10 +97,9 @@ def forward(world: World, centre: Centre) -> str:
     with world.site.app.app_context():
         session = db.session()
         rows = read(session, lambda: outbox.due(session, held.now(), ("deliver",)))
-        client = CentreClient("http://centre.invalid", "simulated", transport=centre)
         said = []
         for row in rows:
-            carrier = Carrier(session, held.home, held.config, services().blobs, client, held.now, _pause)
+            carrier = Carrier(session, held.home, held.config, services().blobs, centre.client, held.now, _pause)
             try:
                 with world.failpoints.around():
                     carrier.carry(row.id)
@@ -94,7 +109,6 @@ def forward(world: World, centre: Centre) -> str:
                 said.append("busy")
             finally:
                 db.session.remove()
-        client.close()
     return f"{len(rows)} to the centre {' '.join(said)}".rstrip()
 
 

@@ -147,7 +147,7 @@ def trapped(trap: Trap) -> Callable[..., sqlite3.Connection]:
     """Give a `connect` whose connections are watched by a trap."""
 
     class Watched(sqlite3.Connection):
-        def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:  # type: ignore[override]  # ours only
+        def execute(self, sql: str, parameters: Any = ()) -> sqlite3.Cursor:
             writes = sql == "COMMIT" or (not self.in_transaction and sql.startswith(("INSERT", "UPDATE", "DELETE")))
             if writes:
                 trap.spring(after=False)

@@ -140,28 +140,36 @@ class Line(httpx.BaseTransport):
         if fault == "too_large" and request.url.path != PUSH:
             fault = "unavailable"
         network.injected[fault] += 1
-        if fault == "request_lost":
-            raise httpx.ConnectError("lost")
-        if fault == "delayed":
-            network.late.append(Late(request, content, self._device))
-            raise httpx.ReadTimeout("delayed")
         if fault == "portal":
             return httpx.Response(200, headers={"Content-Type": "text/html"}, content=PORTAL)
         if fault in _PROBLEMS:
             return _refusal(fault, dice)
-        if fault == "request_cut":
-            self._cut(request, content)
+        self._on_the_way_there(fault, request, content)
         if fault == "bit_flipped":
             content = _flipped(content, dice)
         answer = network.serve(request, content, self._device)
         if fault == "duplicated":
             answer = network.serve(request, content, self._device)
+        return self._on_the_way_back(fault, answer)
+
+    def _on_the_way_there(self, fault: str, request: httpx.Request, content: bytes) -> None:
+        """Raise what the terminal sees of a request that does not arrive, or not whole, or not now."""
+        if fault == "request_lost":
+            raise httpx.ConnectError("lost")
+        if fault == "delayed":
+            self._network.late.append(Late(request, content, self._device))
+            raise httpx.ReadTimeout("delayed")
+        if fault == "request_cut":
+            self._cut(request, content)
+
+    def _on_the_way_back(self, fault: str, answer: Answer) -> httpx.Response:
+        """Give the answer as it arrives, if it does."""
         if fault == "response_lost":
             raise httpx.ReadError("the answer was lost")
         if fault == "response_cut":
             raise httpx.RemoteProtocolError("the line broke within the answer")
         if fault == "response_truncated":
-            kept = answer.body[: dice.randrange(len(answer.body))] if answer.body else b""
+            kept = answer.body[: self._network.dice.randrange(len(answer.body))] if answer.body else b""
             answer = Answer(answer.status, answer.headers, kept)
         return _response(answer)
 

@@ -10,13 +10,14 @@ from simulation.device import Device
 from simulation.world import World
 from sync.store import ids
 
+PARTS = ("id", "number", "action", "type", "record", "at", "set", "base", "after", "officer", "hlc")
 PUSH = "/api/v1/sync/push"
 
 
 def push(world: World, device: Device) -> str:
     """Send one poisonous batch, with a sound operation in its midst that must not suffer."""
     name = world.dice.choice(sorted(KINDS))
-    operations = [_sound(world, device, 1), *KINDS[name](world, device), _sound(world, device, 9)]
+    operations = [_sound(device, 1), *KINDS[name](world, device), _sound(device, 9)]
     envelope = {
         "protocol": 1, "schema": 99 if name == "schema" else 1, "app": "poison", "batch": ids.new_id(),
         "store": ids.new_id(), "clock": {"wall": device.clock.wall().isoformat()}, "operations": operations,
@@ -46,7 +47,7 @@ def _operation(device: Device, number: int, action: str, type_: str, **parts: An
     }  # fmt: skip
 
 
-def _sound(world: World, device: Device, number: int) -> dict[str, Any]:
+def _sound(device: Device, number: int) -> dict[str, Any]:
     """What this officer may do for certain."""
     type_ = "task" if "supervisor" in device.player.roles else "incident"
     values = {"title": "sound", "for_unit": "u1"} if type_ == "task" else {"description": "sound"}
@@ -71,8 +72,8 @@ def _nested(_world: World, device: Device) -> list[dict[str, Any]]:
 
 
 def _wrong_types(world: World, device: Device) -> list[dict[str, Any]]:
-    bad = world.dice.choice(([], None, 7, True, {"a": 1}, "x"))
-    name = world.dice.choice(("id", "number", "action", "type", "record", "at", "set", "base", "after", "officer", "hlc"))
+    bad: Any = world.dice.choice(([], None, 7, True, {"a": 1}, "x"))
+    name = world.dice.choice(PARTS)
     return [_operation(device, 2, "patch", "case", set={"description": "x"}, base=1) | {name: bad}]
 
 

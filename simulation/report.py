@@ -24,6 +24,7 @@ class Total:
     faults: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
@@ -34,6 +35,7 @@ class Total:
         self.faults.update(result.faults)
         self.outcomes.update(result.outcomes)
         self.checks.update(result.checks)
+        self.reasons.update(result.reasons)
         self.violations += [(result.seed, one) for one in result.violations]
 
     def line(self) -> str:
@@ -53,6 +55,7 @@ class Total:
             "",
             *_table("faults injected", self.faults),
             *_table("outcomes that terminals were told", self.outcomes),
+            *_table("reasons for quarantine", self.reasons),
             *_table("checks made", self.checks),
         ]
         lines += ["## Violations", "", *([f"- seed {seed}: {what}" for seed, what in self.violations] or ["None."]), ""]

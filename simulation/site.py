@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from field_api.app import create_app
 from field_api.auth import console, officers, terminals
-from field_api.auth.tables import Officer
+from field_api.auth.assignments import Assignment
 from field_api.casework import founding, reference, staff
 from field_api.config import Config
 from field_api.extensions import db, services
@@ -212,16 +211,8 @@ def _sign_in_console(site: Site, player: Player) -> tuple[str, str]:
         return made.token, console.csrf_token(held.keys, console.session_digest(made.token))
 
 
-def assign(site: Site, username: str, units: tuple[str, ...], grids: tuple[str, ...]) -> None:
+def assign(site: Site, player: Player, units: tuple[str, ...], grids: tuple[str, ...]) -> None:
     """Give an officer other units and grids, as an administrator does."""
-
-    def work(session: Session) -> None:
-        row = session.scalars(sa.select(Officer).where(Officer.username == username)).one()
-        row.units, row.grids = sorted(units), sorted(grids)
-
-    site.change(work)
-
-
-def soon(site: Site) -> timedelta:
-    """How far the simulated day has come."""
-    return site.clock.at - ServerClock().at
+    home = site.app.extensions["fieldpost"].home
+    new = Assignment(player.unit, units, grids)
+    site.change(lambda session: staff.assign(session, home, site.officers[player.username], new, site.clock()))
