@@ -166,6 +166,40 @@ def check_13_conflicts(account: Account) -> int:
     return done
 
 
+def check_13_nothing_overwritten_unseen(account: Account) -> int:
+    """What takes another's value away that its author had not seen left a conflict behind."""
+    done, known = 0, {(row.operation, row.field) for row in account.conflicts}
+    for rows in account.history.values():
+        fields = account.declared[rows[0].type]["fields"]
+        for row in rows:
+            seen = _seen(account, row)
+            if seen is None or row.action not in ("patch", "transition"):
+                continue
+            for name in row.changed or {}:
+                if fields.get(name, {}).get("class") not in ("manual", "officer_until_lock"):
+                    continue
+                overtaken = [one.id for one in rows if _unseen(one, row, seen, name)]
+                told = f"13 {row.id} took {row.type}.{name} from {overtaken}, seen was {seen}"
+                done += account.require(not overtaken or (row.id, name) in known, told)
+    return done
+
+
+def _seen(account: Account, row: Any) -> int | None:
+    """The version that an operation's author names as seen; None for whoever is not at a terminal."""
+    if row.terminal is None:
+        return None
+    base = account.payload(row).get("base")
+    if isinstance(base, dict):
+        named = account.operations.get(base.get("operation"))
+        return named.version if named is not None else None
+    return base if isinstance(base, int) else None
+
+
+def _unseen(one: Any, row: Any, seen: int, name: str) -> bool:
+    """Say whether another changed the field between what was seen and what was done."""
+    return seen < one.version < row.version and one.store != row.store and name in (one.changed or {})
+
+
 def check_15_clock(account: Account) -> int:
     """No device drives the server's clock more than five minutes ahead, and it never goes back."""
     now_ms = int(account.world.site.clock.at.timestamp() * 1000)

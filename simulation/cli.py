@@ -13,7 +13,7 @@ from pathlib import Path
 
 import structlog
 
-from simulation import report
+from simulation import kills, report
 from simulation.day import STEPS, Result, play
 from simulation.site import Site, running
 
@@ -31,6 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=1, help="processes (进程数)")
     parser.add_argument("--report", type=Path, help="write a summary there, as Markdown")
     parser.add_argument("--trace", action="store_true", help="print every step")
+    parser.add_argument("--kill", action="store_true", help="a real server process, killed at random (真实进程)")
     options = parser.parse_args(argv)
     # Every refusal that was injected would be logged.
     hush()
@@ -52,6 +53,10 @@ def hush() -> None:
 
 def _results(options: argparse.Namespace) -> Iterator[Result]:
     seeds = range(options.seed, options.seed + options.seeds)
+    if options.kill:
+        with running() as site:
+            yield from (kills.play(site, seed) for seed in seeds)
+        return
     if options.jobs == 1:
         with running(options.database) as site:
             yield from (play(site, seed, options.steps) for seed in seeds)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,14 +106,13 @@ class Day:
         if self.world.network.late:
             self.world.say(f"arrives late: {self.world.network.deliver_late()}")
 
-    def settle(self) -> None:
+    def settle(self, wait_s: float = 4000) -> None:
         """Faults stop; everybody syncs until nothing moves, in a bounded number of rounds."""
         world = self.world
         world.step += 1
         world.network.weather = 0.0
         world.failpoints.disarm()
         self.centre.calm = True
-        world.site.clock.pass_time(3600)
         while world.network.late:
             self.arrive()
         for device in world.devices:
@@ -121,7 +120,7 @@ class Day:
             for queued in device.terminal.queue():
                 device.terminal.requeue(queued.id)
         for _ in range(ROUNDS):
-            world.site.clock.pass_time(4000)
+            world.site.clock.pass_time(wait_s)
             restless = [device for device in world.devices if not self._rests(device)]
             for device in restless:
                 self._last_sync(device)
@@ -167,19 +166,22 @@ def play(site: Site, seed: int, steps: int = STEPS, terminals: int | None = None
         day = Day(world)
         day.run(steps)
         account = Account.of(world, day.centre)
-        done: dict[str, int] = {}
-        for name, check in CHECKS.items():
-            done[name] = check(account)
-        return Result(
-            seed,
-            steps,
-            world.trace_hash,
-            world.trace,
-            world.violations + world.network.broken,
-            dict(world.injected + day.centre.faults),
-            dict(world.outcomes),
-            done,
-            len(account.operations),
-            world.network.requests,
-            dict(Counter(account.reasons())),
-        )
+        return result_of(account, steps, {name: check(account) for name, check in CHECKS.items()})
+
+
+def result_of(account: Account, steps: int, checks: dict[str, int]) -> Result:
+    """Sum a run up, once it was judged."""
+    world = account.world
+    return Result(
+        world.seed,
+        steps,
+        world.trace_hash,
+        world.trace,
+        world.violations + world.network.broken,
+        dict(world.injected + account.centre.faults),
+        dict(world.outcomes),
+        checks,
+        len(account.operations),
+        world.network.requests,
+        dict(Counter(account.reasons())),
+    )

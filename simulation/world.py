@@ -23,7 +23,9 @@ from sync.store import ids
 class World:
     """Everything that a seed decides. Not for two at once: they would share the site."""
 
-    def __init__(self, site: Site, seed: int, terminals: int | None = None) -> None:
+    def __init__(
+        self, site: Site, seed: int, terminals: int | None = None, network: type[Network] = Network
+    ) -> None:
         self.site = site
         self.seed = seed
         self.dice = random.Random(seed)
@@ -36,6 +38,7 @@ class World:
         self.backup_mark: int | None = None
         self._names: dict[str, str] = {}
         self._exits = ExitStack()
+        self._network = network
         self._terminals = terminals or self.dice.randrange(2, 7)
 
     def __enter__(self) -> Self:
@@ -47,7 +50,7 @@ class World:
         self.failpoints = failpoints_of(self.site)
         self.failpoints.disarm()
         self.failpoints.fired.clear()
-        self.network = Network(self.site, self.failpoints, self.dice)
+        self.network = self._network(self.site, self.failpoints, self.dice)
         players = self.dice.sample(CREW, self._terminals)
         self.devices = [self.bring(player) for player in players]
         self.scopes = {player.username: (player.units, player.grids) for player in CREW}
