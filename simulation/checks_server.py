@@ -190,7 +190,7 @@ def _seen(account: Account, row: Any) -> int | None:
         return None
     base = account.payload(row).get("base")
     if isinstance(base, dict):
-        named = account.operations.get(base.get("operation"))
+        named = account.operations.get(str(base.get("operation")))
         return named.version if named is not None else None
     return base if isinstance(base, int) else None
 

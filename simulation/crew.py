@@ -13,6 +13,7 @@ from simulation.device import Device
 from simulation.world import World
 from sync.store import ids
 
+Action = Callable[[World, Device], str]
 EVENTS = (
     "register", "investigate", "advise", "no_penalty", "notify", "decide", "serve", "pay", "file", "close",
     "archive", "convert", "transfer",
@@ -118,14 +119,16 @@ def together(world: World, device: Device) -> str:
 def rot(world: World, device: Device) -> str:
     """The handheld's flash loses something: a body is no longer what was stored, or a record is gone."""
     held = device.terminal.store.all("SELECT id FROM record WHERE evicted = 0 ORDER BY id")
-    for row in world.dice.sample(held, min(3, len(held))):
-        if world.dice.random() < 0.5:
-            device.terminal.store.execute("DELETE FROM record WHERE id = ?", row["id"])
-        else:
-            change = "UPDATE record SET body = replace(body, 'a', 'e') WHERE id = ?"
-            device.terminal.store.execute(change, row["id"])
+    chosen = world.dice.sample(held, min(3, len(held)))
+    hurts = ("DELETE FROM record WHERE id = ?", "UPDATE record SET body = replace(body, 'a', 'e') WHERE id = ?")
+
+    def run() -> str:
+        for row in chosen:
+            device.terminal.store.execute(world.dice.choice(hurts), row["id"])
+        return "rotted"
+
     world.counts["terminal_rotted"] += 1
-    return "rotted"
+    return device.guard(run)
 
 
 def set_clock(world: World, device: Device) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -22,6 +23,7 @@ from simulation.world import World
 from sync.store import ids
 from sync.store.tables import RecordRow
 
+Action = Callable[[World], str]
 NAMES = ("desk1", "desk2")
 
 
