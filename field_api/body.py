@@ -17,6 +17,7 @@ from werkzeug.exceptions import ClientDisconnected
 
 from field_api.problems import Problem
 
+JOSE = "application/jose"
 MAX_DEPTH = 32
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
 _PIECE = 64 * 1024
@@ -28,7 +29,7 @@ _SIZE_UNKNOWN = (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR)
 
 
 def read_json(request: Request, *, limit: int, digest_required: bool = False) -> Any:
-    """Read, check and parse a JSON body.
+    """Read, check and parse a JSON body; a signed text (`application/jose`) is read as the one string it is.
 
     limit: bytes, counted after decompression.
 
@@ -37,7 +38,8 @@ def read_json(request: Request, *, limit: int, digest_required: bool = False) ->
     """
     raw = _read(request, limit)
     _check_digest(request, raw, required=digest_required)
-    return parse_json(_decompress(raw, request.headers.get("Content-Encoding", ""), limit))
+    plain = _decompress(raw, request.headers.get("Content-Encoding", ""), limit)
+    return plain.decode("ascii", "replace") if request.mimetype == JOSE else parse_json(plain)
 
 
 def parse_json(text: bytes) -> Any:

@@ -301,6 +301,9 @@ def keys_rotate(config: Config) -> None:
 
 
 def _keys(config: Config) -> Keys:
+    if not (config.data / "keys" / "receipts.key").exists():
+        # Opening would make some, in a folder that was perhaps only mistyped.
+        raise click.ClickException(f"there are no keys in {config.data}")
     try:
         return Keys.open(config.data / "keys")
     except (KeyFileError, OSError) as error:

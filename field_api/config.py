@@ -43,6 +43,7 @@ class Config:
     web_threads: int = 8
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
+    parked_after_s: float = 86_400.0
 
     @property
     def writers_limit(self) -> int:
@@ -74,6 +75,7 @@ class Config:
             web_threads=int(_number(environ, "FIELDPOST_WEB_THREADS", 8, minimum=1)),
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
+            parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
         )
 
 

@@ -30,7 +30,7 @@ from field_api.extensions import db, services
 from field_api.problems import Problem
 from field_api.transactions import after_commit, commit, is_transient, read, write
 
-__all__ = ["Answer", "Context", "Spec", "after_commit", "commit", "endpoint", "is_transient", "read", "write"]
+__all__ = ["Answer", "Context", "Spec", "after_commit", "commit", "endpoint", "is_transient", "loaded", "read", "write"]
 
 Caller = Literal["anyone", "terminal", "console", "either"]
 Mode = Literal["read", "write", "own"]
@@ -120,7 +120,7 @@ def endpoint(
                 raw = request_body.read_json(
                     request, limit=services().config.body_limit_bytes, digest_required=digest_required
                 )
-                arguments = (_load(loader, raw),)
+                arguments = (loaded(loader, raw),)
             result = _run(view, mode, who, arguments, path)
             answer = result if isinstance(result, Answer) else Answer(result, status)
             return _respond(answer)
@@ -152,7 +152,12 @@ def _identify(caller: Caller, *, receive_revoked: bool) -> Identity | None:
     return identify_terminal(session, keys, token.strip(), now, receive_revoked=receive_revoked)
 
 
-def _load(schema: Schema, raw: Any) -> Any:
+def loaded(schema: Schema, raw: Any) -> Any:
+    """What a schema makes of what was sent.
+
+    Raises:
+        Problem: envelope_invalid, with a pointer at each fault.
+    """
     try:
         return schema.load(raw)
     except ValidationError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +17,8 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
+from field_api import alerts
+from field_api.alerts import Alert
 from field_api.auth.tables import Terminal
 from field_api.casework import delivery, evidence
 from field_api.extensions import services
@@ -46,6 +49,7 @@ def register() -> None:
         ("conflicts_open", "Conflicts that wait for a person", (), _conflicts, FRESH_S),
         ("operations_open", "Operations that are kept unapplied", ("outcome",), _operations, FRESH_S),
         ("terminals_silent", "Terminals long unheard of that hold unsent work", (), _silent, SILENT_FRESH_S),
+        ("alerts_open", "Alerts that are not over", ("kind",), _alerts, FRESH_S),
         ("blob_bytes", "Bytes of all stored originals", (), _blob_bytes, BLOBS_FRESH_S),
         ("data_free_bytes", "Free bytes of the data folder's disk", (), _free, FRESH_S),
         ("data_size_bytes", "Size of the data folder's disk", (), _size, FRESH_S),
@@ -91,21 +95,40 @@ def _operations(session: Session) -> Values:
 
 
 def _silent(session: Session) -> Values:
-    """Count terminals that are not revoked, by their newest store: an older one's work went with it."""
-    before = datetime.now(UTC) - timedelta(seconds=services().config.silent_after_s)
+    yield (), float(len(silent(session, services().config.silent_after_s, datetime.now(UTC))))
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """A terminal that has been silent for long, and how many operations it must still hold."""
+
+    terminal: str
+    terminal_no: str
+    last_seen_at: datetime
+    unsent: int
+
+
+def silent(session: Session, silent_after_s: float, now: datetime) -> list[Silent]:
+    """Terminals that are not revoked, by their newest store: an older one's work went with it."""
+    before = now - timedelta(seconds=silent_after_s)
     newer = aliased(StoreRow)
     superseded = sa.exists().where(
         newer.terminal == StoreRow.terminal, newer.last_seen_at > StoreRow.last_seen_at
     )
     query = (
-        sa.select(StoreRow.id, StoreRow.health, ReceiptRow.jws)
+        sa.select(
+            StoreRow.id, StoreRow.terminal, StoreRow.last_seen_at, StoreRow.health, ReceiptRow.jws, Terminal.terminal_no
+        )
         .join(Terminal, Terminal.id == StoreRow.terminal)
         .outerjoin(ReceiptRow, ReceiptRow.sha256 == StoreRow.last_receipt_sha256)
         .where(StoreRow.last_seen_at < before, Terminal.revoked_at.is_(None), ~superseded)
     )
     here = _here(session)
-    rows = session.execute(query)
-    yield (), float(sum(unsent(row.health, row.jws, here.get(row.id, 0)) > 0 for row in rows))
+    found = [
+        Silent(row.terminal, row.terminal_no, row.last_seen_at, unsent(row.health, row.jws, here.get(row.id, 0)))
+        for row in session.execute(query)
+    ]
+    return [one for one in found if one.unsent]
 
 
 def _here(session: Session) -> dict[str, int]:
@@ -135,6 +158,15 @@ def _sent(receipt: str | None) -> int:
     payload = receipt.split(".")[1]
     results = orjson.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["results"]
     return sum(outcome not in _NOT_SENT for _, _, _, outcome, *_ in results)
+
+
+def _alerts(session: Session) -> Values:
+    query = (
+        sa.select(Alert.kind, sa.func.count()).where(Alert.cleared_at.is_(None)).group_by(Alert.kind)
+    )
+    found = {row[0]: row[1] for row in session.execute(query)}
+    for kind in alerts.KINDS:
+        yield (kind,), float(found.get(kind, 0))
 
 
 def _blob_bytes(session: Session) -> Values:

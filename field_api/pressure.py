@@ -21,7 +21,7 @@ UNNOTICED_S = 0.5
 BACKOFF_FACTOR = 4
 LONGEST_BACKOFF_MS = 30_000
 # With every place taken, a caller is refused where he would wait longer than this.
-PATIENT_S = 1.0
+PATIENT_S = 5.0
 LONGEST_RETRY_AFTER_S = 30
 
 

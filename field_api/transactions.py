@@ -17,7 +17,7 @@ from sync.store.database import begin_read, begin_write, writers_turn
 T = TypeVar("T")
 MAX_TRIES = 5
 # Whoever asked has hung up by then; a lock that is held so long is not ours to wait for.
-PATIENCE_S = 25.0
+PATIENCE_S = 15.0
 _AFTER_COMMIT = "fieldpost_after_commit"
 # PostgreSQL: serialization failure, deadlock. Both say: the same again.
 _TRANSIENT_STATES = frozenset({"40001", "40P01"})

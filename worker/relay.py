@@ -28,6 +28,7 @@ from field_api.transactions import read, write
 from media.errors import MediaError
 from media.uploads import Completed
 from sync.store import outbox
+from worker import watch
 from worker.jobs import centre_of
 
 QUEUES = {evidence.DERIVE: "fieldpost-derive", delivery.KIND: "fieldpost-deliver"}
@@ -38,6 +39,7 @@ SERIALIZER = "json"
 AGAIN_S = 60.0
 FAILURES_KEPT_S = 24 * 3600
 SWEEP_S = 60.0
+WATCH_S = 30.0
 LONGEST_PAUSE_S = 10.0
 # Hearing nudges cannot be broken off, so each time it is short.
 SHORTEST_WAIT_S, LONGEST_WAIT_S = 0.02, 1.0
@@ -64,6 +66,7 @@ class Relay:
         self._mark = f"fieldpost:relay:{secrets.token_hex(8)}"
         self._kinds = self._known_kinds()
         self._swept_s = -SWEEP_S
+        self._watched_s = -WATCH_S
 
     def run(self) -> None:
         """Look again and again until told to stop; with growing pauses while something is away."""
@@ -72,6 +75,7 @@ class Relay:
             interval_s = services().config.relay_interval_s
             while not self._stop.is_set():
                 self._sweep()
+                self._watch()
                 failures = 0 if self._survive("relay", self._look) else failures + 1
                 if failures:
                     self._stop.wait(min(interval_s * 2 ** min(failures, 16), max(interval_s, LONGEST_PAUSE_S)))
@@ -164,6 +168,16 @@ class Relay:
             self._swept_s = time.monotonic()
             self._survive("settle", self._settle_uploads)
             self._survive("sweep", self._expire_uploads)
+
+    def _watch(self) -> None:
+        """Now and then look for what somebody must be told of."""
+        if time.monotonic() - self._watched_s >= WATCH_S:
+            self._watched_s = time.monotonic()
+            self._survive("watch", self._raise_alerts)
+
+    def _raise_alerts(self) -> None:
+        session, silent_after_s = db.session(), services().config.silent_after_s
+        write(session, lambda: watch.look(session, silent_after_s, datetime.now(UTC)))
 
     def _settle_uploads(self) -> None:
         held, session = services(), db.session()

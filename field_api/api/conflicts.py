@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -13,6 +15,7 @@ from field_api.endpoint import Answer, Context, endpoint
 from field_api.extensions import services
 from field_api.problems import Problem
 from field_api.schemas.reviews import ConflictDump, QuarantinedDump, ResolutionLoad
+from sync.engine.voids import MARK
 from sync.service import resolve
 from sync.service.resolve import Resolution
 
@@ -39,12 +42,23 @@ def index(context: Context) -> Answer:
 def _mask(conflict: dict[str, Any]) -> dict[str, Any]:
     """Take out of a conflict's values what a record's body would withhold too."""
     paths = services().home.types[conflict["type"]].masked
+    if conflict["field"] == MARK:
+        return conflict | {"mine": _masked_edit(conflict["mine"], paths)}
     parts = {part for name, _, part in (path.partition(".") for path in paths) if name == conflict["field"]}
     return conflict | {
         side: {key: value for key, value in conflict[side].items() if key not in parts}
         for side in ("base", "mine", "theirs")
         if isinstance(conflict[side], dict)
     }
+
+
+def _masked_edit(edit: Any, paths: Sequence[str]) -> Any:
+    """An edit that met a void, without what a record's body would withhold."""
+    values = {name: dict(value) if isinstance(value, dict) else value for name, value in edit.get("set", {}).items()}
+    for name, _, part in (path.partition(".") for path in paths):
+        if isinstance(values.get(name), dict):
+            values[name].pop(part, None)
+    return edit | ({"set": values} if values else {})
 
 
 @blueprint.post("/conflicts/<conflict>/resolution")
@@ -84,7 +98,7 @@ def settle(context: Context, resolution: Resolution, conflict: str) -> Answer:
 
 @blueprint.get("/quarantine")
 @endpoint(
-    "Operations that could not be applied, kept whole",
+    "Operations that could not be applied or have waited too long, kept whole",
     caller="either",
     tag="review",
     dump=QuarantinedDump,
@@ -95,10 +109,12 @@ def quarantine(context: Context) -> Answer:
     identity = context.identity
     if not identity.supervises and "admin" not in identity.roles:
         raise Problem("not_permitted")
+    overdue = context.now - timedelta(seconds=context.config.parked_after_s)
     return Answer(
         [
             {
                 "id": row.id,
+                "outcome": row.outcome,
                 "type": row.type,
                 "record": row.record,
                 "action": row.action,
@@ -107,8 +123,10 @@ def quarantine(context: Context) -> Answer:
                 "received_at": row.received_at.isoformat(),
                 # As it was sent: it may hold what our own JSON could not write again.
                 "payload": orjson.Fragment(row.payload),
-                "problem": orjson.loads(row.result).get("problem"),
+                "problem": result.get("problem"),
+                "waits_for": result.get("waits_for"),
             }
-            for row in operations_in_scope(context.session, identity)
+            for row in operations_in_scope(context.session, identity, parked_before=overdue)
+            for result in [orjson.loads(row.result)]
         ]
     )

@@ -8,21 +8,28 @@ from typing import Any
 import orjson
 from flask import Blueprint, request
 
-from field_api import alerts
 from field_api.auth import terminals, wipes
 from field_api.auth.identity import Identity
-from field_api.casework import schema
+from field_api.casework import imports, pushes, schema
 from field_api.casework.schemas import SCHEMAS
 from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
 from field_api.pressure import WRITERS
 from field_api.problems import Problem
-from field_api.schemas.sync import HelloDump, PullDump, PullLoad, PushDump, PushLoad, RepairDump, RepairLoad, SchemaDump
+from field_api.schemas.sync import (
+    HelloDump,
+    ImportLoad,
+    PullDump,
+    PullLoad,
+    PushDump,
+    PushLoad,
+    RepairDump,
+    RepairLoad,
+    SchemaDump,
+)
 from sync.service import pull as pulling
 from sync.service import push as pushing
-from sync.store import sequence, stores
-
-_FOREIGN = {"pointer": "/store", "code": "foreign", "message": "此库属于另一终端 · another terminal's store"}
+from sync.store import sequence
 
 NDJSON = "application/x-ndjson"
 blueprint = Blueprint("sync", __name__, url_prefix="/api/v1/sync")
@@ -78,31 +85,37 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
 
     def work() -> dict[str, Any]:
         answer = pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)
-        _heed(context, batch, answer["results"])
+        _heed(context, batch)
+        pushes.tell_of_clone(context.session, prepared, answer["results"], context.now)
         return answer | {"control": _orders_left(identity, batch)}
 
-    try:
-        with stores.one_at_a_time(context.config.data / "locks", pusher.terminal):
-            answer = write(context.session, work, at_most=context.config.writers_limit)
-    except stores.InFlight:
-        raise Problem("push_in_flight", retry_after_s=1) from None
-    except stores.StoreForeign:
-        raise Problem("envelope_invalid", errors=[_FOREIGN]) from None
+    answer = pushes.in_turn(context.session, context.config, pusher.terminal, work)
     return Answer(answer | {"backoff_ms": _backoff_ms(context)})
 
 
-def _heed(context: Context, batch: pushing.Batch, results: list[dict[str, Any]]) -> None:
-    """Note what a push tells beside its operations: orders carried out, the program's version, a clone."""
-    identity, session, now = context.identity, context.session, context.now
+@blueprint.post("/import")
+@endpoint(
+    "Process a sealed export like a push of its terminal",
+    caller="either",
+    mode="own",
+    load=ImportLoad,
+    dump=PushDump,
+    tag="sync",
+    problems=("not_permitted", "export_invalid", "out_of_scope", "envelope_invalid", "push_in_flight"),
+)
+def import_export(context: Context, export: str) -> Answer:
+    sign = context.keys.sign_jws
+    config, home = context.config, services().home
+    return Answer(imports.take_export(context.session, config, home, context.identity, export, sign, context.now))
+
+
+def _heed(context: Context, batch: pushing.Batch) -> None:
+    """Note what a push tells beside its operations: orders carried out, the program's version."""
+    identity, session = context.identity, context.session
     terminal = _terminal(identity)
-    wipes.confirm(session, terminal, batch.control_done, now)
+    wipes.confirm(session, terminal, batch.control_done, context.now)
     if batch.app and batch.app != identity.app_version:
         terminals.note_version(session, terminal, batch.app)
-    reused = [one["id"] for one in results if "number_reused" in one.get("flags", ()) and not one.get("duplicate")]
-    if reused:
-        detail = {"terminal": terminal, "store": batch.store, "officer": identity.officer}
-        finding = alerts.Finding("number_reused", batch.store, identity.unit, detail=detail)
-        alerts.happened(session, finding, reused, now)
 
 
 def _orders_left(identity: Identity, batch: pushing.Batch) -> dict[str, Any]:

@@ -25,6 +25,8 @@ CSRF_HEADER = "X-CSRF-Token"
 CSRF_FIELD = "csrf_token"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _FORM_LIMIT_BYTES = 1024 * 1024
+# What a sealed export and its form may take together; the export itself is bounded as a body is.
+_FILE_LIMIT_BYTES = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,5 +134,7 @@ def check_origin(request: Request) -> None:
 def _form_field(request: Request) -> str:
     if request.mimetype not in ("application/x-www-form-urlencoded", "multipart/form-data"):
         return ""
-    request.max_content_length = _FORM_LIMIT_BYTES
+    # A file is brought to the disk as it comes; its fields stay bounded by werkzeug's own limit.
+    is_file = request.mimetype == "multipart/form-data"
+    request.max_content_length = _FILE_LIMIT_BYTES if is_file else _FORM_LIMIT_BYTES
     return request.form.get(CSRF_FIELD, "")

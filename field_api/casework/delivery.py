@@ -18,6 +18,7 @@ from field_api.auth.tables import Officer
 from field_api.casework import server
 from field_api.casework.models import Case, Evidence
 from sync.engine.values import Operation
+from sync.engine.voids import MARK
 from sync.service.home import Home
 from sync.service.received import own_operation
 from sync.service.workspace import Workspace
@@ -39,21 +40,27 @@ def candidates(session: Session, cases: Iterable[str]) -> list[str]:
         Case.status.in_(FINISHED),
         Case.review == "passed",
         Case.delivery.in_(UNSENT),
+        _stands(Case.id),
     )
     return list(session.scalars(query.order_by(Case.id)))
+
+
+def _stands(record: sa.SQLColumnExpression[str]) -> sa.ColumnElement[bool]:
+    """Whether a record was not voided."""
+    return sa.exists().where(RecordRow.id == record, RecordRow.void.is_(None))
 
 
 def make_ready(session: Session, case: str, now: datetime) -> list[Operation]:
     """If the case is complete, write its outbox row and say so on the case. Writes: outbox.
 
-    Complete: closed, review passed, and all evidence that was not rejected is verified and passed.
+    Complete: closed, review passed, and all evidence that was neither rejected nor voided is verified and passed.
     """
     row = session.execute(sa.select(*Case.__table__.columns).where(Case.id == case)).one()
     if row.status not in FINISHED or row.review != "passed" or row.delivery not in UNSENT:
         return []
     pieces = session.execute(
         sa.select(*Evidence.__table__.columns)
-        .where(Evidence.case == case, Evidence.review != "rejected")
+        .where(Evidence.case == case, Evidence.review != "rejected", _stands(Evidence.id))
         .order_by(Evidence.captured_at, Evidence.id)
     ).all()
     if any(piece.bytes != "verified" or piece.review != "passed" for piece in pieces):
@@ -75,6 +82,7 @@ def make_ready(session: Session, case: str, now: datetime) -> list[Operation]:
 def _parcel(session: Session, case: Any, pieces: Sequence[Any], version: int) -> dict[str, Any]:
     """The case in the centre's words. Source: docs/centre.md."""
     body = orjson.loads(session.scalars(sa.select(RecordRow.body).where(RecordRow.id == case.id)).one())
+    timeline = [step for step in body["timeline"] if MARK not in step]
     people = {case.author, *(step["by"] for step in body["timeline"])} - {None, server.SERVER_ID}
     names = session.execute(sa.select(Officer.id, Officer.name).where(Officer.id.in_(people)).order_by(Officer.id))
     return {
@@ -89,7 +97,7 @@ def _parcel(session: Session, case: Any, pieces: Sequence[Any], version: int) ->
         "status": case.status,
         "unit": case.unit,
         "officers": [{"id": id_, "name": name} for id_, name in names],
-        "timeline": [{"step": step["step"], "at": step["at"]} for step in body["timeline"]],
+        "timeline": [{"step": step["step"], "at": step["at"]} for step in timeline],
         "evidence": [
             {
                 "id": piece.id,

@@ -18,6 +18,7 @@ from field_api.casework.numbering import case_numbers
 from sync.engine.values import Operation, Record
 from sync.service.home import Change
 from sync.store import outbox
+from sync.store.tables import RecordRow
 
 # What a centre is told about a case; a change of it makes a new version to review and deliver.
 LISTS = ("timeline", "documents")
@@ -34,7 +35,8 @@ CONTENT = (
     "occurred_at",
     *LISTS,
 )
-_SENT = ("waiting", "delivering", "delivered", "held")
+_ON_ITS_WAY = ("waiting", "delivering", "held")
+_SENT = (*_ON_ITS_WAY, "delivered")
 
 
 def follow(session: Session, change: Change, now: datetime) -> list[Operation]:
@@ -48,7 +50,7 @@ def number(session: Session, changes: Sequence[Change], region: str, now: dateti
     cases = [
         change.after.id
         for change in changes
-        if change.after.type == "case" and change.after.body["status"] != "draft" and not change.after.body["case_no"]
+        if change.after.type == "case" and _lacks_number(change.after)
     ]
     numbers = case_numbers(session, region, now, len(cases)) if cases else []
     return [server.patch("case", case, {"case_no": no}, now) for case, no in zip(cases, numbers, strict=True)]
@@ -72,6 +74,10 @@ def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Op
     return follow
 
 
+def _lacks_number(case: Record) -> bool:
+    return case.body["status"] != "draft" and not case.body["case_no"] and case.void is None
+
+
 def _is_numbered(change: Change) -> bool:
     return change.after.body["case_no"] is not None and (
         change.before is None or change.before.body["case_no"] is None
@@ -85,31 +91,38 @@ def _may_be_ready(case: Record) -> bool:
 def _touched(session: Session, changes: Sequence[Change]) -> list[tuple[str, str]]:
     """Cases that must be judged again for their evidence: (id, review).
 
-    Passed ones to which a piece came or of which a settled piece no longer is; returned ones to which a piece came.
+    Passed ones to which a piece came or of which a piece is undone; returned ones to which a piece came.
     """
     gained = {change.after.body["case"] for change in changes if change.before is None}
     lost = {
         change.after.body["case"]
         for change in changes
-        if change.before is not None and _is_settled(change.before) and not _is_settled(change.after)
+        if change.before is not None and _is_undone(change.before, change.after)
     }
     if not gained | lost:
         return []
+    voided = sa.select(RecordRow.id).where(RecordRow.id.in_(gained | lost), RecordRow.void.is_not(None))
     judged = sa.or_(
         sa.and_(Case.id.in_(gained | lost), Case.review == "passed"),
         sa.and_(Case.id.in_(gained), Case.review == "returned"),
     )
-    return [(row.id, row.review) for row in session.execute(sa.select(Case.id, Case.review).where(judged))]
+    rows = session.execute(sa.select(Case.id, Case.review).where(judged, Case.id.not_in(voided)))
+    return [(row.id, row.review) for row in rows]
 
 
-def _is_settled(piece: Record) -> bool:
-    """Say whether a piece holds no passed case back: it is passed, or left out."""
-    return piece.body["review"] in ("passed", "rejected")
+def _is_undone(before: Record, after: Record) -> bool:
+    """Say whether what let a case pass no longer holds of a piece: it was passed, or it was left out."""
+    passes = after.body["review"] == "passed" and after.void is None
+    if before.body["review"] == "rejected" and before.void is None:
+        return not passes and after.body["review"] != "rejected" and after.void is None
+    return bool(before.body["review"] == "passed") and before.void is None and not passes
 
 
 def _case_values(session: Session, change: Change) -> dict[str, Any]:
     body, before = change.after.body, change.before
     values: dict[str, Any] = {}
+    if change.after.void is not None:
+        return _withdraw(session, change) if before is not None and before.void is None else values
     is_closing = body["status"] == "closed" and (before is None or before.body["status"] != "closed")
     if (body["status"] == "closed" and body["review"] == "none") or (is_closing and body["review"] == "returned"):
         values["review"] = "under_review"
@@ -138,6 +151,12 @@ def _by_officer(before: Record, after: Record) -> bool:
     return any(not stamp.supervisor and stamp.store != server.SERVER.store for stamp in stamps) or any(
         one["by"] != server.SERVER_ID for one in added
     )
+
+
+def _withdraw(session: Session, change: Change) -> dict[str, Any]:
+    """A voided case does not go to the centre; what is there already stays. Writes: outbox."""
+    outbox.cancel(session, change.after.id)
+    return {"delivery": "none"} if change.after.body["delivery"] in _ON_ITS_WAY else {}
 
 
 def _reopen(session: Session, case: str, standing: str | None = None) -> dict[str, Any]:

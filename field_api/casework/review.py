@@ -160,6 +160,8 @@ def _judge(
     known = inbox.known(session, [verdict.id]).get(verdict.id)
     if known is not None:
         return _again(session, known, received)
+    if standing.void is not None:
+        raise Problem("changed_meanwhile")
     check(standing)
     [result] = space.apply([received])
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -48,19 +49,31 @@ def require_quarantined(session: Session, identity: Identity, operation: str) ->
         raise Problem("not_found")
 
 
-def operations_in_scope(session: Session, identity: Identity, limit: int = 200) -> Sequence[Any]:
+def operations_in_scope(
+    session: Session, identity: Identity, limit: int = 200, parked_before: datetime | None = None
+) -> Sequence[Any]:
     """Quarantined operations whose author works in a unit of this person's, oldest first.
 
+    parked_before: those too that have waited since before this moment.
     By the author's unit, not by the record's: what is quarantined may name no record that exists.
     """
     columns = OperationRow.__table__.columns
     query = (
         sa.select(*columns)
         .join(Officer, Officer.id == OperationRow.officer)
-        .where(OperationRow.outcome == "quarantined")
+        .where(_calls_for_a_person(parked_before))
         .order_by(OperationRow.received_at, OperationRow.id)
         .limit(limit)
     )
     if "admin" not in identity.roles:
         query = query.where(Officer.unit.in_(identity.units))
     return session.execute(query).all()
+
+
+def _calls_for_a_person(parked_before: datetime | None) -> sa.ColumnElement[bool]:
+    quarantined = OperationRow.outcome == "quarantined"
+    if parked_before is None:
+        return quarantined
+    overdue = sa.and_(OperationRow.outcome == "parked", OperationRow.received_at < parked_before)
+    # Named first, so that the partial index over what is open serves it.
+    return sa.and_(OperationRow.outcome.in_(("quarantined", "parked")), sa.or_(quarantined, overdue))

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sync.engine.values import Author, Operation
+from sync.engine.values import SERVER_STORE, Author, Operation
 from sync.store.ids import new_id
 
 # The nil UUID stands for the server wherever an officer's id is expected.
 SERVER_ID = "00000000-0000-0000-0000-000000000000"
-SERVER = Author(SERVER_ID, frozenset(), "", "server", server=True)
+SERVER = Author(SERVER_ID, frozenset(), "", SERVER_STORE, server=True)
 
 
 def create(record_type: str, record: str, values: Mapping[str, Any], now: datetime) -> Operation:

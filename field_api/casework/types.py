@@ -91,7 +91,7 @@ TYPES: Mapping[str, RecordType] = {
         _reference("officer", _officer_fields()),
         _reference("grid", fields_of(Grid)),
         _reference("permit", fields_of(Permit)),
-        RecordType("incident", fields_of(Incident), {"notes": _NOTE}, (), _own, creators=FIELD),
+        RecordType("incident", fields_of(Incident), {"notes": _NOTE}, (), _own, creators=FIELD, author="author"),
         RecordType(
             "case",
             fields_of(Case),
@@ -105,6 +105,7 @@ TYPES: Mapping[str, RecordType] = {
             creators=CITY,
             masked=("party.id_no", "party.phone"),
             joins=True,
+            author="author",
         ),
         RecordType(
             "evidence",
@@ -116,6 +117,7 @@ TYPES: Mapping[str, RecordType] = {
             parent="case",
             creators=FIELD,
             corrected=("captured_at", "captured_at_corrected"),
+            author="officer",
         ),
         RecordType(
             "vehicle_check",
@@ -126,6 +128,7 @@ TYPES: Mapping[str, RecordType] = {
             parent="incident",
             creators=frozenset({"liaison"}),
             joins=True,
+            author="author",
         ),
         RecordType(
             "task",
@@ -136,6 +139,7 @@ TYPES: Mapping[str, RecordType] = {
             initial={"status": "open"},
             state="status",
             creators=frozenset({"dispatcher", "supervisor"}),
+            author="author",
         ),
     )
 }

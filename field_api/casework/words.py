@@ -149,6 +149,8 @@ FAULTS: Mapping[str, Word] = {
     "unknown_field": Word("没有这一项", "there is no such field",
         "请更新程序。", "Update the program."),
     "wrong_type": Word("类型不对", "wrong type", *_PROGRAM),
+    "not_of_its_schema": Word("不是终端程序当时的数据版本的值", "not a value of the schema it was written under",
+        "请更新程序；已存的请审核人员改正。", "Update the program; a supervisor corrects what is kept."),
     "of_another_record": Word("依据的操作属于另一条记录", "based on another record's operation", *_PROGRAM),
     "constraint": Word("数据库拒绝", "the database refused it",
         "请审核人员处理。", "A supervisor deals with it."),

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from flask import Blueprint
 
-from field_api.console import cases, conflicts, delivery, health, pictures, problem_pages, quarantine, sign_in
+from field_api.console import (
+    alerts,
+    cases,
+    conflicts,
+    delivery,
+    health,
+    imports,
+    pictures,
+    problem_pages,
+    quarantine,
+    sign_in,
+)
 
 
 def blueprints() -> list[Blueprint]:
@@ -18,5 +29,7 @@ def blueprints() -> list[Blueprint]:
         delivery.blueprint,
         quarantine.blueprint,
         health.blueprint,
+        alerts.blueprint,
+        imports.blueprint,
         problem_pages.blueprint,
     ]

@@ -69,8 +69,9 @@ def settle(context: Context, conflict: str) -> Answer:
 
 def editor_of(row: Mapping[str, Any]) -> str | None:
     """How another value is typed in: text, yuan, integer, code, list, group; None where only one of both can stand."""
-    declared = TYPES[row["type"]].fields[row["field"]]
-    if declared.merge is MergeClass.STATE:
+    declared = TYPES[row["type"]].fields.get(row["field"])
+    if declared is None or declared.merge is MergeClass.STATE:
+        # A void stands or does not; so does a state.
         return None
     if declared.name == "amount_fen":
         return "yuan"
@@ -98,9 +99,9 @@ def _resolution(found: OneConflict) -> Resolution:
 
 def _value(found: OneConflict) -> Any:
     """The value as typed, judged by its field."""
-    declared = TYPES[found.row["type"]].fields[found.row["field"]]
+    declared = TYPES[found.row["type"]].fields.get(found.row["field"])
     value = _typed(found)
-    if value is None or declared.kind.check(value) is not None:
+    if declared is None or value is None or declared.kind.check(value) is not None:
         raise _wrong("/value")
     return value
 

@@ -14,6 +14,7 @@ from field_api.auth.identity import Identity
 from field_api.auth.tables import Officer
 from field_api.casework import delivery, scope
 from field_api.casework.models import Case
+from field_api.console.alert_queries import unseen
 from field_api.console.queries import Names, names, pairs
 from field_api.problems import Problem
 from sync.service import resolve
@@ -33,6 +34,7 @@ class Badges:
     conflicts: int
     held: int
     quarantined: int
+    alerts: int
 
 
 def badges(session: Session, identity: Identity) -> Badges:
@@ -56,7 +58,8 @@ def badges(session: Session, identity: Identity) -> Badges:
     )
     if "admin" not in identity.roles:
         quarantined = quarantined.where(Officer.unit.in_(identity.units))
-    parts = (part.scalar_subquery() for part in (conflicts, held, quarantined))
+    counts = (conflicts, held, quarantined, unseen(identity))
+    parts = (part.scalar_subquery() for part in counts)
     return Badges(*session.execute(sa.select(*parts)).one())
 
 

@@ -54,16 +54,21 @@ DESK_WORDS: Mapping[str, tuple[str, str]] = {
     # What waits for something else.
     "parked.title": ("等待尚未到达的内容", "Waiting for something that has not arrived"),
     "parked.lead": (
-        "所需内容一到，就自动执行。等待超过一天的，请联系该终端的使用人同步。",
-        "Each is applied once what it needs arrives. If one waits for over a day, have its terminal sync.",
+        "所需内容一到，就自动执行。等待过久的，请联系该终端的使用人同步，或打开处理。",
+        "Each is applied once what it needs arrives. If one is overdue, have its terminal sync, or open it.",
     ),
     "parked.empty": ("没有等待中的操作。", "No operation is waiting."),
     "parked.since": ("等待自", "Waiting since"),
-    "parked.late": ("超过一天", "more than a day"),
+    "parked.late": ("等待过久", "overdue"),
+    "parked.page": (
+        "以下内容到达后会自动执行；确认不会再来的，可关闭此操作。",
+        "It is applied by itself once this has come; close it if that never will.",
+    ),
     "parked.for": ("等待", "Waits for"),
     "parked.record": ("{type}（尚未到达）", "a {type} that has not arrived"),
     "parked.newer": ("此{type}的更新版本", "a newer version of this {type}"),
     "parked.operation": ("另一操作（尚未到达）", "another operation that has not arrived"),
+    "parked.group": ("同组的其他操作（尚未到齐）", "the other operations of its group"),
     "parked.known": ("{type}的{action}（{outcome}）", "{type} · {action} ({outcome})"),
     # How the terminals' sync stands.
     "health.title": ("同步状况", "Sync of the terminals"),
@@ -95,7 +100,26 @@ DESK_WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "health.revoke_confirm": ("我确认吊销终端 {terminal}", "I confirm that terminal {terminal} is to be revoked"),
     "health.revoke_submit": ("吊销终端", "Revoke the terminal"),
+    # A sealed export, brought by hand.
+    "import.title": ("导入离线包", "Import a sealed export"),
+    "import.lead": (
+        "终端无法联网时，可把未发送的内容导出为签名文件，在这里导入。按原作者的权限执行，以后再同步也不会重复。",
+        "A terminal that cannot connect writes its work to a signed file. Its later sync does nothing twice.",
+    ),
+    "import.file": ("终端导出的文件", "The file that the terminal wrote"),
+    "import.submit": ("导入", "Import it"),
+    "import.from": ("来自终端 {terminal}", "From terminal {terminal}"),
+    "import.count": ("{count} 项操作", "{count} operations"),
+    "import.back": ("带回终端", "Take the answer back"),
+    "import.back_lead": (
+        "终端读入回执文件后才知道结果，才能清理已送达的内容；不带回也可以，下次同步时会得知。",
+        "With it the terminal learns the outcomes and lets go of what arrived. Otherwise its next sync tells it.",
+    ),
+    "import.answer": ("下载回执文件", "Download the answer"),
+    "import.lost": ("未采用的内容：", "Another value stands for:"),
+    "import.another": ("导入另一个文件", "Import another file"),
     # What was just done.
+    "done.imported": ("已导入，结果如下。", "Imported; what became of it stands below."),
     "done.applied": ("已执行。终端下次同步时得知。", "Applied. Its terminal hears of it at its next sync."),
     "done.merged": (
         "已执行，但有内容未采用或成为建议。",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, request
 
-from field_api.auth import terminals
+from field_api.auth import terminals, wipes
 from field_api.console import health_queries
 from field_api.console.desk_queries import badges
 from field_api.console.page import page, render, return_to, see
@@ -32,9 +32,25 @@ def index(context: Context) -> Answer:
 @blueprint.post("/<uuid:terminal>/revocation")
 @page(mode="write")
 def revoke(context: Context, terminal: str) -> Answer:
+    _require_confirmed(context)
+    terminals.revoke(context.session, terminal, context.now)
+    return see("/console/health", done="revoked")
+
+
+@blueprint.post("/<uuid:terminal>/wipe")
+@page(mode="write")
+def wipe(context: Context, terminal: str) -> Answer:
+    _require_confirmed(context)
+    when = request.form.get("when")
+    if when not in ("after_push", "now"):
+        raise Problem("invalid_field", errors=[{"pointer": "/when", "code": "invalid", "message": "when"}])
+    by = context.identity.username
+    wipes.order(context.session, terminal, by, context.now, after_push=when == "after_push")
+    return see("/console/health", done="wipe_ordered")
+
+
+def _require_confirmed(context: Context) -> None:
     context.identity.require("admin")
     return_to("/console/health")
     if request.form.get("confirm") != "yes":
         raise Problem("invalid_field", errors=[{"pointer": "/confirm", "code": "required", "message": "confirm"}])
-    terminals.revoke(context.session, terminal, context.now)
-    return see("/console/health", done="revoked")

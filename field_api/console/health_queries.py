@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, aliased
 
 from field_api import gauges
 from field_api.auth.identity import Identity
-from field_api.auth.tables import Officer, Terminal, TokenFamily, Unit
+from field_api.auth.tables import Officer, Terminal, TokenFamily, Unit, WipeOrder
 from sync.engine.kinds import parse_time
 from sync.service.push import CLOCK_SUSPECT_S
 from sync.store.tables import OperationRow, ReceiptRow, StoreRow
@@ -24,11 +24,15 @@ TERMINALS_LIMIT = 500
 class Health:
     """One terminal. row: its own columns with its newest store's; signed_in: who signed in last, and when.
 
+    others: who else may work on it still, each with how many of his operations are kept unapplied; wipe: the
+    latest order to empty it.
     unsent: what it must still hold, told only of one that has been silent for long.
     """
 
     row: Any
     signed_in: Any
+    others: Sequence[Any]
+    wipe: Any
     parked: int
     quarantined: int
     unsent: int
@@ -64,12 +68,15 @@ class Health:
 
 
 def terminals(session: Session, identity: Identity, silent_after_s: float, now: datetime) -> list[Health]:
-    """The terminals that officers of one's units signed in on; those silent with unsent work first. Three SELECTs."""
+    """The terminals that officers of one's units signed in on; those silent with unsent work first. Four SELECTs."""
     before = now - timedelta(seconds=silent_after_s)
     rows = {row.id: row for row in session.execute(_terminals(identity, before))}
-    people = _signed_in(session, list(rows))
+    people = _signed_in(session, list(rows), now)
+    wipes = _wipes(session, list(rows))
     kept = _kept(session, list(rows))
-    found = [_health(row, people.get(row.id), kept.get(row.id, ()), before) for row in rows.values()]
+    found = [
+        _health(row, people.get(row.id, ()), wipes.get(row.id), kept.get(row.id, ()), before) for row in rows.values()
+    ]
     return sorted(found, key=lambda one: (one.row.revoked_at is not None, not one.unsent))
 
 
@@ -111,28 +118,57 @@ def _terminals(identity: Identity, before: datetime) -> sa.Select[Any]:
     return query.where(Terminal.id.in_(own))
 
 
-def _signed_in(session: Session, ids: Sequence[str]) -> dict[str, Any]:
-    """Who signed in last on each terminal."""
-    place = sa.func.row_number().over(
-        partition_by=TokenFamily.terminal, order_by=(TokenFamily.created_at.desc(), TokenFamily.id.desc())
-    )
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Somebody else who may work on a terminal still."""
+
+    name: str
+    unit: str
+    created_at: datetime
+    kept: int
+
+
+def _wipes(session: Session, ids: Sequence[str]) -> dict[str, WipeOrder]:
+    """The latest order to empty each terminal."""
+    query = sa.select(WipeOrder).where(WipeOrder.terminal.in_(ids)).order_by(WipeOrder.ordered_at, WipeOrder.id)
+    return {row.terminal: row for row in session.scalars(query)}
+
+
+def _signed_in(session: Session, ids: Sequence[str], now: datetime) -> dict[str, list[Any]]:
+    """Who signed in on each terminal, the latest first: he, and whoever may still work on it without a network."""
+    latest = (TokenFamily.created_at.desc(), TokenFamily.id.desc())
+    place = sa.func.row_number().over(partition_by=TokenFamily.terminal, order_by=latest)
+    his = sa.func.row_number().over(partition_by=(TokenFamily.terminal, TokenFamily.officer), order_by=latest)
     families = (
-        sa.select(TokenFamily.terminal, TokenFamily.officer, TokenFamily.created_at, place.label("place"))
+        sa.select(
+            TokenFamily.terminal,
+            TokenFamily.officer,
+            TokenFamily.created_at,
+            TokenFamily.offline_until,
+            place.label("place"),
+            his.label("his"),
+        )
         .where(TokenFamily.terminal.in_(ids))
         .subquery()
     )
     query = (
-        sa.select(families.c.terminal, families.c.created_at, Officer.name, Unit.name.label("unit"))
+        sa.select(
+            families.c.terminal, families.c.created_at, Officer.id, Officer.name, Unit.name.label("unit")
+        )
         .join(Officer, Officer.id == families.c.officer)
         .join(Unit, Unit.id == Officer.unit)
-        .where(families.c.place == 1)
+        .where(sa.or_(families.c.place == 1, sa.and_(families.c.his == 1, families.c.offline_until > now)))
+        .order_by(families.c.terminal, families.c.place)
     )
-    return {row.terminal: row for row in session.execute(query)}
+    found: dict[str, list[Any]] = {}
+    for row in session.execute(query):
+        found.setdefault(row.terminal, []).append(row)
+    return found
 
 
 def _kept(session: Session, ids: Sequence[str]) -> dict[str, list[Any]]:
-    """How many operations of each terminal are kept unapplied: rows of store, outcome, count."""
-    columns = (OperationRow.terminal, OperationRow.store, OperationRow.outcome)
+    """How many operations of each terminal are kept unapplied: rows of store, officer, outcome, count."""
+    columns = (OperationRow.terminal, OperationRow.store, OperationRow.officer, OperationRow.outcome)
     query = sa.select(*columns, sa.func.count().label("kept")).where(gauges.OPEN, OperationRow.terminal.in_(ids))
     found: dict[str, list[Any]] = {}
     for row in session.execute(query.group_by(*columns)):
@@ -140,11 +176,15 @@ def _kept(session: Session, ids: Sequence[str]) -> dict[str, list[Any]]:
     return found
 
 
-def _health(row: Any, signed_in: Any, kept: Sequence[Any], before: datetime) -> Health:
+def _health(row: Any, people: Sequence[Any], wipe: Any, kept: Sequence[Any], before: datetime) -> Health:
     parked, quarantined = (
         sum(one.kept for one in kept if one.outcome == outcome) for outcome in ("parked", "quarantined")
     )
     here = sum(one.kept for one in kept if one.store == row.store)
     is_silent = row.pushed_at is not None and row.pushed_at < before and row.revoked_at is None
     unsent = gauges.unsent(row.health, row.jws, here) if is_silent else 0
-    return Health(row, signed_in, parked, quarantined, unsent)
+    others = [
+        Other(one.name, one.unit, one.created_at, sum(his.kept for his in kept if his.officer == one.id))
+        for one in people[1:]
+    ]
+    return Health(row, people[0] if people else None, others, wipe, parked, quarantined, unsent)

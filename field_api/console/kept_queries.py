@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -24,14 +24,13 @@ from field_api.console.queries import Names, names
 from field_api.console.show import legible
 from field_api.problems import Problem
 from sync.engine.values import Field
-from sync.service.decode import named_by
+from sync.service.decode import group_of, named_by
 from sync.store.tables import OperationRow, RecordRow, WaitingRow
 
 # A payload is as large as its author made it; a page shows this much of it.
 PAYLOAD_CHARS = 20_000
 PARTS_LIMIT = 40
 KEPT_LIMIT = 200
-LATE = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,12 @@ class Kept:
         return legible(json.dumps(self.raw, indent=2, ensure_ascii=False), PAYLOAD_CHARS)
 
     @property
+    def waits_for(self) -> Sequence[str]:
+        """The ids of what it waits for, while it does."""
+        waits: Sequence[str] = orjson.loads(self.row.result).get("waits_for") or ()
+        return waits
+
+    @property
     def repair(self) -> Mapping[str, Any] | None:
         """Who tried it again last: {by, at, reason, set}."""
         return (self.row.context or {}).get("repair")
@@ -89,14 +94,14 @@ def one(session: Session, identity: Identity, operation: str) -> One:
     """Read one operation that a person has, or had, to deal with. Six SELECTs.
 
     Raises:
-        Problem: not_permitted, not_found; what was never in quarantine is not shown here.
+        Problem: not_permitted, not_found; what never called for a person is not shown here.
     """
     if legible(operation, 64) != operation:
         raise Problem("not_found")
     scope.require_quarantined(session, identity, operation)
     row = session.execute(sa.select(*OperationRow.__table__.columns).where(OperationRow.id == operation)).one()
     repair = (row.context or {}).get("repair")
-    if row.outcome != "quarantined" and repair is None:
+    if row.outcome not in ("quarantined", "parked") and repair is None:
         raise Problem("not_found")
     known = _names(session, [row], {repair["by"]} if repair else ())
     case = sa.select(RecordRow.id).where(
@@ -109,13 +114,15 @@ def one(session: Session, identity: Identity, operation: str) -> One:
 class Need:
     """What a parked operation waits for.
 
-    newer: the record is there, in an older version. here: the operation waited for, when it has come.
+    newer: the record is there, in an older version. is_group: the rest of its group.
+    here: the operation waited for, when it has come.
     """
 
     id: str
     is_operation: bool
     type: str
     newer: bool
+    is_group: bool = False
     here: Any = None
 
 
@@ -130,8 +137,11 @@ class Parked:
     late: bool
 
 
-def parked(session: Session, identity: Identity, now: datetime) -> list[Parked]:
-    """The parked operations of one's units, the longest waiting first. Six SELECTs."""
+def parked(session: Session, identity: Identity, overdue: datetime) -> list[Parked]:
+    """The parked operations of one's units, the longest waiting first. Six SELECTs.
+
+    overdue: what came before this moment has waited too long.
+    """
     columns = OperationRow.__table__.columns
     query = (
         sa.select(*columns)
@@ -152,7 +162,7 @@ def parked(session: Session, identity: Identity, now: datetime) -> list[Parked]:
             known.people.get(row.officer, ""),
             known.terminals.get(row.terminal, ""),
             _needs(row, waits.get(row.id, ()), here),
-            row.received_at < now - LATE,
+            row.received_at < overdue,
         )
         for row in rows
     ]
@@ -176,7 +186,7 @@ def _here(session: Session, identity: Identity, needs: Iterable[str]) -> dict[st
 
 
 def _needs(row: Any, wanted: Iterable[str], here: Mapping[str, Any]) -> list[Need]:
-    named = named_by(row)
+    named, group = named_by(row), group_of(row)
     declared = TYPES.get(row.type)
     above = declared.parent if declared and declared.parent else row.type
     return [
@@ -185,6 +195,7 @@ def _needs(row: Any, wanted: Iterable[str], here: Mapping[str, Any]) -> list[Nee
             is_operation=need in named or need in here,
             type=row.type if need == row.record else above,
             newer=need == row.record and row.version is not None,
+            is_group=need == group,
             here=here.get(need),
         )
         for need in wanted

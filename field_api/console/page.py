@@ -41,7 +41,12 @@ _SAID_IN_PLACE = frozenset(
         "changed_meanwhile",
         "evidence_not_ready",
         "already_resolved",
+        "batch_too_large",
+        "envelope_invalid",
+        "export_invalid",
         "invalid_field",
+        "out_of_scope",
+        "push_in_flight",
     }
 )
 

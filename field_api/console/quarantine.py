@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, request
@@ -24,12 +25,13 @@ READERS = ("supervisor", "legal", "admin")
 @page()
 def index(context: Context) -> Answer:
     context.identity.require(*READERS)
+    overdue = context.now - timedelta(seconds=context.config.parked_after_s)
     return render(
         context,
         "quarantine.html",
         badges=badges(context.session, context.identity),
         found=kept_queries.quarantined(context.session, context.identity),
-        parked=kept_queries.parked(context.session, context.identity, context.now),
+        parked=kept_queries.parked(context.session, context.identity, overdue),
     )
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from field_api.casework.words import ACTIONS, OUTCOMES
+from field_api.console.care_words import CARE_WORDS
 from field_api.console.desk_words import DESK_WORDS
 
 LANGUAGES = ("zh", "en")
 
 WORDS: Mapping[str, tuple[str, str]] = {
     **DESK_WORDS,
+    **CARE_WORDS,
     "brand": ("执法通", "Fieldpost"),
     "brand.sub": ("审核台", "Console"),
     "skip": ("跳到正文", "Skip to content"),
@@ -279,6 +281,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "field.author": ("承办人", "Officer"),
     "field.status": ("状态", "Status"),
     "field.review": ("审核", "Review"),
+    "field.void": ("作废", "Void"),
+    "field.action": ("操作", "Operation"),
+    "field.reason": ("原因", "Reason"),
+    "field.set": ("内容", "Content"),
     "field.review_reason": ("审核意见", "Reviewer's words"),
     "field.priority_hint": ("优先级", "Priority"),
     "field.case_no": ("案号", "Case number"),

@@ -80,6 +80,19 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "control": {},
         }
     },
+    "POST /sync/import": {
+        "request": {"export": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"},
+        "answer": {
+            "batch": _BATCH,
+            "server_hlc": "01932f0a1c00-0000-s",
+            "highest_number": 412,
+            "missing_numbers": [],
+            "backoff_ms": 0,
+            "receipt": "eyJhbGciOiJFZERTQSJ9.e30.AAAA",
+            "control": {},
+            "results": [{"id": _OPERATION, "outcome": "applied", "version": 1}],
+        },
+    },
     "POST /sync/push": {
         "request": {
             "protocol": 1,

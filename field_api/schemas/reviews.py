@@ -86,9 +86,10 @@ class ConflictDump(Schema):
 
 
 class QuarantinedDump(Schema):
-    """An operation that could not be applied, kept whole for a person."""
+    """An operation that could not be applied, or has waited too long (`parked`), kept whole for a person."""
 
     id = fields.String(required=True)
+    outcome = fields.String(required=True)
     type = fields.String(required=True)
     record = fields.String(required=True)
     action = fields.String(required=True)
@@ -97,3 +98,4 @@ class QuarantinedDump(Schema):
     received_at = fields.String(required=True)
     payload = fields.Raw(required=True, allow_none=True)
     problem = fields.Dict(required=True, allow_none=True)
+    waits_for = fields.List(fields.String(), required=True, allow_none=True)

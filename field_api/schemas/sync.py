@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, post_load, validate
+from marshmallow import EXCLUDE, Schema, fields, post_load, pre_load, validate
 
 from field_api.schemas.fields import LoadSchema, Text, UuidText
 from sync.engine.cursor import BUCKETS
@@ -70,6 +70,20 @@ class PushLoad(Schema):
             app=values.get("app", ""),
             control_done=tuple(values["control_done"]),
         )
+
+
+class ImportLoad(LoadSchema):
+    """A sealed export: a compact JWS, signed by its terminal's key. It may also be the whole body, as JOSE."""
+
+    export = fields.String(required=True, validate=validate.Length(min=1))
+
+    @pre_load
+    def wrap(self, value: Any, **_options: Any) -> Any:
+        return {"export": value} if isinstance(value, str) else value
+
+    @post_load
+    def make(self, values: dict[str, Any], **_options: Any) -> str:
+        return str(values["export"])
 
 
 _HEALTH = ("pending", "oldest_pending_at", "storage_free_bytes")

@@ -6,7 +6,8 @@ caller hears that the edit is kept. Nothing here talks to a server.
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -19,6 +20,7 @@ from reference.terminal.store import Store
 from reference.terminal.view import Record, View
 
 PAYLOAD_LIMIT = 1024 * 1024
+GROUP_LIMIT = 100
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -30,6 +32,39 @@ class Edits:
         self._clock = clock
         self._view = View(store)
         self.new_id = new_id or (lambda: str(uuid7()))
+        self._members: list[str] | None = None
+
+    @contextmanager
+    def group(self) -> Iterator[str]:
+        """Keep the edits of a block together: all are stored or none, and the server applies all or none.
+
+        Gives the group's id.
+
+        Raises: EditRefusedError, within another group, or when a group cannot hold them all; then none is kept.
+        """
+        if self._members is not None:
+            raise EditRefusedError("a group within a group")
+        group = self.new_id()
+        members: list[str] = []
+        self._members = members
+        try:
+            with self._store.transaction():
+                yield group
+                if len(members) > GROUP_LIMIT:
+                    raise EditRefusedError(f"a group holds at most {GROUP_LIMIT} edits")
+                for operation in members:
+                    self._join(operation, {"id": group, "size": len(members)})
+        finally:
+            self._members = None
+
+    def _join(self, operation: str, group: dict[str, Any]) -> None:
+        """Say in a stored operation which group it belongs to; how large that is shows only at its end."""
+        row = self._store.one("SELECT payload FROM operation WHERE id = ?", operation)
+        payload = _bounded({**payload_of(row), "group": group})
+        self._store.execute(
+            "UPDATE operation SET payload = ?, payload_sha256 = ? WHERE id = ?",
+            *(payload, sha256_hex(payload), operation),
+        )
 
     def create(self, type_: str, fields: dict[str, Any], record: str | None = None, **more: Any) -> str:
         """Make a record; give the record's id. more: `after`, `group` as the protocol has them."""
@@ -120,9 +155,7 @@ class Edits:
             "monotonic_ms": self._clock.monotonic_ms(),
             **change,
         }
-        payload = canonical(operation)
-        if len(payload) > PAYLOAD_LIMIT or _NUL.search(payload):
-            raise EditRefusedError("too long, or holds a NUL")
+        payload = _bounded(operation)
         store.execute(
             "INSERT INTO operation"
             " (id, store, number, type, record, action, payload, payload_sha256, at, schema, state)"
@@ -131,6 +164,8 @@ class Edits:
             *(payload, sha256_hex(payload), operation["at"], schema_number(store)),
         )
         store.set("last_number", number)
+        if self._members is not None:
+            self._members.append(str(operation["id"]))
         return str(operation["id"])
 
     def _stamp(self) -> str:
@@ -144,6 +179,13 @@ def schema_number(store: Store) -> int:
     """Give the schema that this terminal writes under: the one it has, or the first."""
     number = store.get("schema", {}).get("schema", 1)
     return number if type(number) is int and 0 < number < 2**31 else 1
+
+
+def _bounded(operation: dict[str, Any]) -> bytes:
+    payload = canonical(operation)
+    if len(payload) > PAYLOAD_LIMIT or _NUL.search(payload):
+        raise EditRefusedError("too long, or holds a NUL")
+    return payload
 
 
 def stamp(store: Store, clock: Clock, node: str) -> str:

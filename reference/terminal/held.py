@@ -29,7 +29,8 @@ class Held:
         if held is not None and _is_current(held, generation) and held["version"] >= change["version"]:
             return 0
         void = change["action"] == "void"
-        kept = held["body"] if held is not None and void else "{}"
+        # A rotten body is not blessed with a new digest because its record was voided.
+        kept = held["body"] if held is not None and void and _is_sound(held) else "{}"
         body = json.dumps(change["body"]) if "body" in change else kept
         self._store.execute(
             "INSERT INTO record VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, ?) ON CONFLICT (id) DO UPDATE SET"
@@ -49,6 +50,11 @@ class Held:
 
     def evict(self, record: str) -> int:
         """Drop what is held of a record; its name stays, so that no late answer brings it back."""
+        self._drop(record)
+        self._store.execute("DELETE FROM loss WHERE record = ?", record)
+        return 1
+
+    def _drop(self, record: str) -> None:
         self._store.execute(
             "INSERT INTO record VALUES (?, '', 0, '{}', ?, '[]', 0, NULL, 1, ?)"
             " ON CONFLICT (id) DO UPDATE SET version = 0, body = '{}',"
@@ -59,8 +65,6 @@ class Held:
         self._store.execute(
             "UPDATE operation SET shown = 0 WHERE record = ? AND state IN ('settled', 'final')", record
         )
-        self._store.execute("DELETE FROM loss WHERE record = ?", record)
-        return 1
 
     def sweep(self) -> None:
         """At the end of a fresh pull, drop what it did not name: that is no longer held by this terminal."""
@@ -77,7 +81,9 @@ class Held:
 
     def mark(self, replaced: Any) -> None:
         """Mark the records of replaced buckets as out of date, for what follows to refill."""
-        buckets = set(replaced) if isinstance(replaced, list) else set()
+        buckets = {one for one in replaced if isinstance(one, int)} if isinstance(replaced, list) else set()
+        if not buckets:
+            return
         generation = self._store.get("generation", 0)
         for row in self._store.all("SELECT id FROM record WHERE evicted = 0"):
             if bucket(row["id"]) in buckets:
@@ -86,9 +92,12 @@ class Held:
                 )
 
     def forget(self) -> None:
-        """Let go of everything, as when another officer takes the terminal; what is unsent stays."""
+        """Let go of everything, as when another officer takes the terminal.
+
+        What is unsent stays, and so does what its author has still to be told: only he is shown it.
+        """
         for row in self._store.all("SELECT id FROM record WHERE evicted = 0"):
-            self.evict(row["id"])
+            self._drop(row["id"])
         drop_cursor(self._store)
 
 
@@ -101,5 +110,8 @@ def drop_cursor(store: Store) -> None:
 
 def _is_current(held: Any, generation: int) -> bool:
     """Say whether a held record is whole and of this pull's generation, so that versions compare."""
-    sound = digest(held["body"]) == held["body_sha256"]
-    return sound and not held["evicted"] and bool(held["generation"] == generation)
+    return _is_sound(held) and not held["evicted"] and bool(held["generation"] == generation)
+
+
+def _is_sound(held: Any) -> bool:
+    return bool(digest(held["body"]) == held["body_sha256"])

@@ -59,11 +59,15 @@ class Pull:
                 return report
 
     def repair(self) -> PullReport:
-        """Compare sums by bucket, and take the buckets that differ afresh."""
+        """Compare sums by bucket, and take the buckets that differ afresh.
+
+        Each page is kept with its cursor: where a repair breaks off, the next pull goes on with it.
+        """
         report = PullReport()
-        cursor, sums, first = self._store.get("cursor"), self._sums(), True
+        sums = self._sums()
         while True:
-            body = {"cursor": cursor, "buckets": sums}
+            asked = self._store.get("cursor")
+            body = {"cursor": asked, "buckets": sums}
             reply = self._session.send_json("POST", f"{BASE}/sync/repair", body)
             if reply.verdict is Verdict.OK and not _is_page(reply.document):
                 reply = self._line.later(reply.status, code="answer_invalid")
@@ -73,16 +77,13 @@ class Pull:
             if reply.verdict is not Verdict.OK:
                 return report
             page = reply.document
-            with self._store.transaction():
-                if first:
-                    self._held.mark(page.get("replaced"))
-                report.changed += self._take(page)
-                if not page["more"]:
-                    self._store.set("cursor", page["cursor"])
-                    self._held.sweep()
-            report.pages, cursor, first = report.pages + 1, page["cursor"], False
+            report.changed += self._commit(page)
+            report.pages += 1
             if not page["more"]:
                 report.matches = self._meets(page.get("checkpoint"))
+                return report
+            if page["cursor"] == asked:
+                report.verdict, report.code = Verdict.LATER, "answer_invalid"
                 return report
 
     def apply_page(self, asked: str | None, page: dict[str, Any]) -> int:
@@ -94,8 +95,12 @@ class Pull:
         if not _is_page(page):
             raise ValueError("no page")
         with self._store.transaction():
-            if self._store.get("cursor") != asked:
-                return 0
+            return self._commit(page) if self._store.get("cursor") == asked else 0
+
+    def _commit(self, page: dict[str, Any]) -> int:
+        """Keep a page with its cursor, all or nothing."""
+        with self._store.transaction():
+            self._held.mark(page.get("replaced"))
             changed = self._take(page)
             self._outcomes.settled(page.get("settled"))
             self._store.set("cursor", page["cursor"])

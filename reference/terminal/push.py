@@ -73,7 +73,7 @@ class Push:
     def _exchange(self, batch: Any, report: PushReport) -> None:
         """Send one batch and take in its answer."""
         confirmed = self._control.unconfirmed()
-        reply = self._session.send_body(f"{BASE}/sync/push", self._body(batch, confirmed))
+        reply = self._session.send_body(f"{BASE}/sync/push", self.body(batch, confirmed))
         if reply.verdict is Verdict.OK:
             try:
                 report.outcomes.update(self._take(batch, reply, confirmed))
@@ -102,7 +102,7 @@ class Push:
             taken = self._outcomes.take(batch, reply.document, keys, terminal)
             self._control.confirmed(confirmed)
             self._close(batch)
-            limits = self._limits()
+            limits = self.limits()
             self._store.set("batch_size", min(self._size() * 2, limits["operations"]))
         return taken
 
@@ -115,7 +115,7 @@ class Push:
 
         They go under the schema that they were written under, whatever the terminal has learnt since.
         """
-        limits = self._limits()
+        limits = self.limits()
         with self._store.transaction():
             rows = self._store.all("SELECT id, store, schema, payload FROM sendable ORDER BY seq")
             chosen: list[Any] = []
@@ -170,7 +170,7 @@ class Push:
             self._store.set("batch_size", len(ids) // 2)
         return True
 
-    def _body(self, batch: Any, confirmed: list[str]) -> bytes:
+    def body(self, batch: Any, confirmed: list[str]) -> bytes:
         """Put a fresh envelope around the batch's unchanging operations."""
         unsent = self._store.one("SELECT count(*), min(at) FROM unsent")
         assert unsent is not None
@@ -198,12 +198,12 @@ class Push:
         head = json.dumps(envelope, ensure_ascii=False, separators=(",", ":")).encode()
         return head[:-1] + b',"operations":' + bytes(batch["operations"]) + b"}"
 
-    def _limits(self) -> dict[str, int]:
+    def limits(self) -> dict[str, int]:
         limits: dict[str, int] = {**DEFAULT_LIMITS, **self._store.get("limits", {})}
         return limits
 
     def _size(self) -> int:
-        return int(self._store.get("batch_size", self._limits()["operations"]))
+        return int(self._store.get("batch_size", self.limits()["operations"]))
 
     def _now(self) -> str:
         return self._clock.wall().isoformat(timespec="milliseconds")

@@ -7,6 +7,7 @@ crash and go on.
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import httpx
 from reference.terminal.clock import Clock, SystemClock
 from reference.terminal.control import Control
 from reference.terminal.edits import Edits, author_of
+from reference.terminal.export import Export, ExportReport
 from reference.terminal.hello import Hello
 from reference.terminal.http import SYSTEM_CHANCE, Line, Reply, Verdict
 from reference.terminal.keys import TerminalKey
@@ -85,6 +87,7 @@ class Terminal:
         outcomes = Outcomes(self.store, self.clock, new_id)
         self._push = Push(self.store, self.line, self.session, self.clock, self.folder, outcomes)
         self._pull = Pull(self.store, self.line, self.session, outcomes)
+        self._export = Export(self.store, self.session, self.key, self.clock, self._push, outcomes)
         self._photos = Photos(
             self.store, self.line, self.session, self.key, self.edits, self.clock, self.folder
         )
@@ -142,12 +145,24 @@ class Terminal:
         """Drop one's own draft; give the operation's id."""
         return self.edits.discard(record)
 
+    def group(self) -> AbstractContextManager[str]:
+        """Let the server apply the edits of a block together or not at all."""
+        return self.edits.group()
+
     def take_photo(self, case: str, photo: Path | bytes, role: str, **more: Any) -> str:
         """Keep a photograph; give the evidence record's id. more: as `Photos.take` has it."""
         return self._photos.take(case, photo, role, **more)
 
     def push(self) -> PushReport:
         return self._push.run()
+
+    def export(self, path: Path | str) -> ExportReport:
+        """Write what is unsent as files that this terminal signs, for a supervisor to import."""
+        return self._export.write(Path(path))
+
+    def take_import_answer(self, document: Any) -> dict[str, str]:
+        """Take in the answer to an import; give the outcomes by operation."""
+        return self._export.take_answer(document)
 
     def pull(self) -> PullReport:
         """Pull, and repair where the checkpoint is not met."""

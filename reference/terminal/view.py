@@ -114,6 +114,9 @@ def _shown(base: Any, edits: list[Any], events: dict[str, tuple[str, dict[str, s
     for edit in edits:
         operation = json.loads(edit["payload"])
         unsent += edit["outcome"] not in STOOD
+        if operation["action"] in ("void", "discard") and edit["state"] == "quarantined":
+            # Refused: what it would have taken from sight is there still.
+            continue
         if operation["action"] == "void" and "list" not in operation:
             void, reason = True, operation.get("reason")
         elif operation["action"] == "create":
@@ -162,7 +165,13 @@ def _apply_to_list(body: dict[str, Any], operation: dict[str, Any]) -> None:
         if all(other.get("id") != element["id"] for other in elements if isinstance(other, dict)):
             body[name] = [*elements, element]
     else:
-        body[name] = [other for other in elements if not _is(other, operation["item"])]
+        mark = {"reason": operation.get("reason"), "at": operation["at"]}
+        body[name] = [_voided(other, mark) if _is(other, operation["item"]) else other for other in elements]
+
+
+def _voided(element: dict[str, Any], mark: dict[str, Any]) -> dict[str, Any]:
+    """An element of a list stays and is marked, as on the server."""
+    return element if "void" in element else {**element, "void": mark}
 
 
 def _is(element: Any, wanted: str) -> bool:

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sync.engine.kinds import IDENTIFIER, Fault
+from sync.engine.kinds import IDENTIFIER, Fault, text
 from sync.engine.values import Author, Field, MergeClass, Operation, Problem, RecordType
+
+REASON = text(500)
 
 
 def permitted(roles: frozenset[str] | None, author: Author) -> bool:
     """Say whether an author holds one of `roles` (None: anybody may)."""
     return author.server or roles is None or bool(roles & author.roles)
+
+
+def is_locked(record_type: RecordType, body: Mapping[str, Any]) -> bool:
+    """Say whether review has begun."""
+    if record_type.lock is None:
+        return False
+    name, open_value = record_type.lock
+    return body.get(name) not in (None, open_value)
 
 
 def check_create(record_type: RecordType, operation: Operation) -> Problem | None:
@@ -75,6 +85,20 @@ def check_item(record_type: RecordType, operation: Operation) -> Problem | None:
         return Problem("invalid_field", (_error("/list", Fault("unknown_field", "没有这一清单 · unknown list")),))
     errors = list(_item_errors(parts, operation.item))
     return Problem("invalid_field", tuple(errors[:50])) if errors else None
+
+
+def check_void(record_type: RecordType, operation: Operation) -> Problem | None:
+    """Check that a void says why, and of which list it names an element, if it does."""
+    errors = []
+    blank = not (operation.reason or "").strip()
+    fault = Fault("required", "必须填写 · required") if blank else REASON.check(operation.reason)
+    if fault:
+        errors.append(_error("/reason", fault))
+    if operation.list is not None and operation.list not in record_type.lists:
+        errors.append(_error("/list", Fault("unknown_field", "没有这一清单 · unknown list")))
+    if (operation.list is None) != (operation.element is None):
+        errors.append(_error("/item", Fault("required", "清单与元素须同时指明 · a list and an element go together")))
+    return Problem("invalid_field", tuple(errors)) if errors else None
 
 
 def _item_errors(parts: Mapping[str, Field], element: Mapping[str, Any]) -> Iterable[dict[str, str]]:

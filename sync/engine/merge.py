@@ -10,9 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sync.engine.checks import check_create, check_item, check_set, permitted
+from sync.engine.checks import check_create, check_item, check_set, is_locked, permitted
 from sync.engine.kinds import Kind
 from sync.engine.values import (
+    ALONE,
+    SERVER_STORE,
+    Around,
     Conflict,
     Decision,
     Field,
@@ -25,7 +28,9 @@ from sync.engine.values import (
     RecordType,
     Stamp,
     Transition,
+    stamp_of,
 )
+from sync.engine.voids import MARK, discard, give_way, void
 
 # Checked when the operation was translated; no role of today's has a say in it.
 KEPT_KIND = Kind("kept", lambda _value: None)
@@ -45,7 +50,11 @@ class WriteOnceChanged(Exception):
 
 
 def merge(
-    record_type: RecordType, record: Record | None, operation: Operation, given: Mapping[str, Any] | None = None
+    record_type: RecordType,
+    record: Record | None,
+    operation: Operation,
+    given: Mapping[str, Any] | None = None,
+    around: Around = ALONE,
 ) -> Decision:
     """Judge one operation on the record as it stands (None: there is none yet).
 
@@ -55,8 +64,12 @@ def merge(
         return _create(record_type, record, operation, given or {})
     if record is None:
         return refuse(None, "unknown_record")
-    if record.void is not None:
-        return Decision(Outcome.PROPOSED, record, dict.fromkeys(operation.set, PROPOSED))
+    if operation.action == "void":
+        return void(record_type, record, operation, around)
+    if operation.action == "discard":
+        return discard(record_type, record, operation, around)
+    if record.void is not None and not operation.author.server:
+        return give_way(record, operation)
     if operation.action == "append":
         return _append(record_type, record, operation)
     if operation.action == "transition":
@@ -124,7 +137,7 @@ def _create(
     body: dict[str, Any] = dict.fromkeys(record_type.fields) | {name: [] for name in record_type.lists}
     body |= {**record_type.initial, **given}
     # What the server gives counts as written: else its author could be set, or changed by anybody later.
-    gave = Stamp(0, "server", "", False, operation.author.officer, operation.at, operation.id)
+    gave = Stamp(0, SERVER_STORE, "", False, operation.author.officer, operation.at, operation.id)
     empty = Record(operation.record, operation.type, 0, body, dict.fromkeys(given, gave))
     return _patch(record_type, empty, operation)
 
@@ -162,17 +175,11 @@ def _judge_all(record_type: RecordType, record: Record, operation: Operation) ->
 
 def _asked(record_type: RecordType, operation: Operation) -> dict[str, Any]:
     """All that an operation sets: what it keeps of an earlier schema too, never in a place of today's."""
+    if not operation.kept:
+        return dict(operation.set)
     taken = record_type.fields.keys() | record_type.lists.keys()
     kept = {name: value for name, value in operation.kept.items() if name not in taken}
     return {**kept, **operation.set}
-
-
-def is_locked(record_type: RecordType, body: Mapping[str, Any]) -> bool:
-    """Say whether review has begun."""
-    if record_type.lock is None:
-        return False
-    name, open_value = record_type.lock
-    return body.get(name) not in (None, open_value)
 
 
 def _transition(record_type: RecordType, record: Record, operation: Operation) -> Decision:
@@ -212,14 +219,21 @@ def _append(record_type: RecordType, record: Record, operation: Operation) -> De
     standing = record.body.get(name) or []
     for known in standing:
         if known["id"] == element["id"]:
-            given = {key: value for key, value in known.items() if key not in ("by", "hlc")}
+            given = {key: value for key, value in known.items() if key not in ("by", "hlc", MARK)}
             if given == asked:
                 return Decision(Outcome.UNCHANGED, record)
             return refuse(record, "write_once_changed", (_at("/item", "write_once_changed"),))
     elements = sorted([*standing, element], key=lambda one: (one["hlc"], one["id"]))
     return Decision(
         Outcome.APPLIED,
-        Record(record.id, record.type, record.version + 1, {**record.body, name: elements}, record.stamps),
+        Record(
+            record.id,
+            record.type,
+            record.version + 1,
+            {**record.body, name: elements},
+            record.stamps,
+            record.void,
+        ),
         changed={f"{name}/{element['id']}": (None, element)},
     )
 
@@ -259,17 +273,15 @@ def _outcome(words: set[str], stepped: bool) -> Outcome:
 
 
 def _advance(record: Record, operation: Operation, effective: Mapping[str, Any]) -> Record:
-    author = operation.author
     version = record.version + 1
-    stamp = Stamp(
-        version, author.store, operation.hlc, author.supervisor, author.officer, operation.at, operation.id
-    )
+    stamp = stamp_of(operation, version)
     return Record(
         record.id,
         record.type,
         version,
         {**record.body, **effective},
         {**record.stamps, **dict.fromkeys(effective, stamp)},
+        record.void,
     )
 
 

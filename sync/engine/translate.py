@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sync.engine.kinds import Kind
+from sync.engine.kinds import Fault, Kind
 from sync.engine.values import Problem
 
 Convert = Callable[[Any], Any]
@@ -137,13 +137,13 @@ class _Values:
             try:
                 self._take_one(name, value, parts)
             except _NOT_OF_ITS_SCHEMA:
-                self._refuse(name, "not_of_its_schema", "不是该数据版本的值 · not a value of its schema")
+                self._refuse(name, Fault("not_of_its_schema", "不是该数据版本的值 · not a value of its schema"))
 
     def _take_one(self, name: str, value: Any, parts: Parts) -> None:
         if name in parts.dropped:
             fault = None if value is None else parts.dropped[name].check(value)
             if fault:
-                self._refuse(name, fault.code, fault.message)
+                self._refuse(name, fault)
             else:
                 self.kept[name] = value
         elif name in parts.split and value is not None:
@@ -157,9 +157,10 @@ class _Values:
     def _put(self, old: str, new: str, value: Any) -> None:
         """Two names of a sender must not become one: which of them he meant nobody knows."""
         if new in self.new:
-            self._refuse(old, "unknown_field", "与另一项是同一项 · the same field twice")
+            self._refuse(old, Fault("unknown_field", "与另一项是同一项 · the same field twice"))
         else:
             self.new[new] = value
 
-    def _refuse(self, name: str, code: str, message: str) -> None:
-        self.errors.append({"pointer": f"{self.pointer}/{name}", "code": code, "message": message})
+    def _refuse(self, name: str, fault: Fault) -> None:
+        pointer = f"{self.pointer}/{name}{fault.pointer}"
+        self.errors.append({"pointer": pointer, "code": fault.code, "message": fault.message})

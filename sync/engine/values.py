@@ -50,6 +50,8 @@ class Flag(StrEnum):
     SERVER_OWNED = "server_owned"
 
 
+# The store that the server's own operations come from.
+SERVER_STORE = "server"
 FINAL = frozenset({Outcome.APPLIED, Outcome.MERGED, Outcome.PROPOSED, Outcome.UNCHANGED, Outcome.DISMISSED})
 
 
@@ -85,6 +87,7 @@ class RecordType:
     corrected: (field as the device gave it, field that the server fills from the monotonic clock).
     masked: paths `field.part` that auxiliary staff do not see.
     joins: it may be created under a record of another's scope, whose family then gains its own.
+    author: the field that names who made it; whoever gave it its value may void the record.
     """
 
     name: str
@@ -101,6 +104,7 @@ class RecordType:
     corrected: tuple[str, str] | None = None
     masked: tuple[str, ...] = ()
     joins: bool = False
+    author: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +129,7 @@ class Operation:
     """One edit. `base`: the version its author saw; times and hlc as the device gave them.
 
     kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
+    element: the id of the list's element that is voided; `item` is one that is appended.
     """
 
     id: str
@@ -142,6 +147,24 @@ class Operation:
     item: Mapping[str, Any] = field(default_factory=dict)
     event: str | None = None
     kept: Mapping[str, Any] = field(default_factory=dict)
+    element: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What a void or a discard depends on beside its record.
+
+    closed: review of the record above it has begun. unseen: another store changed it after the base.
+    shared: an officer other than the author ever wrote to it.
+    """
+
+    closed: bool = False
+    unseen: bool = False
+    shared: bool = False
+
+
+ALONE = Around()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +178,14 @@ class Stamp:
     officer: str
     at: str
     operation: str
+
+
+def stamp_of(operation: Operation, version: int) -> Stamp:
+    """The stamp that an operation leaves on what it changes."""
+    author = operation.author
+    return Stamp(
+        version, author.store, operation.hlc, author.supervisor, author.officer, operation.at, operation.id
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,15 +16,17 @@ from sync.engine import hlc
 from sync.engine.kinds import MAX_INTEGER, UUID, parse_time
 from sync.engine.translate import Reading, Schemas
 from sync.engine.values import Author, Flag, Operation, Problem, RecordType
-from sync.service.received import Arrival, Received
+from sync.service.received import Arrival, Group, Received
 from sync.store import operations as inbox
 
 # Tuples: what is asked may be a list or an object, which no set can look up.
-ACTIONS = ("create", "patch", "append", "transition")
-NOT_YET = ("void", "discard")
+ACTIONS = ("create", "patch", "append", "transition", "void", "discard")
 MAX_TEXT = 64
 MAX_AFTER = 100
 SLOW_REQUEST = timedelta(minutes=2)
+MAX_GROUP = 100
+# What an operation is kept under when its id was used before with another payload.
+SET_ASIDE = "reused:"
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
@@ -87,6 +89,7 @@ def decode(
         authored_at=None if problem else _authored_at(raw, sender),
         officer=named if isinstance(named, str) and named != sender.author.officer else None,
         schema=sender.schema,
+        group=_group(raw),
     )
 
 
@@ -132,6 +135,7 @@ def revive(row: Any, schemas: Schemas, repair: Mapping[str, Any] | None = None) 
         authored_at=parse_time(context.get("authored_at")),
         repair=repair,
         schema=row.schema,
+        group=_group(raw) if isinstance(raw, dict) and not row.id.startswith(SET_ASIDE) else None,
     )
 
 
@@ -161,6 +165,13 @@ def named_by(row: Any) -> set[str]:
     base, after = raw.get("base"), raw.get("after")
     named = {base["operation"]} if isinstance(base, dict) and _is_base(base) else set()
     return named | (set(after or ()) if _is_after(after) else set())
+
+
+def group_of(row: Any) -> str | None:
+    """The id of the group that a stored operation belongs to."""
+    raw = json.loads(row.payload)
+    group = _group(raw) if isinstance(raw, dict) else None
+    return group.id if group else None
 
 
 def _unreadable(raw: Any, officer: str) -> Problem | None:
@@ -226,6 +237,8 @@ def _operation(raw: dict[str, Any], author: Author, clock: str, kept: Mapping[st
         item=_object(raw, "item"),
         event=raw["event"] if isinstance(raw.get("event"), str) else None,
         kept=kept,
+        element=raw["item"] if _names_element(raw) else None,
+        reason=raw["reason"] if isinstance(raw.get("reason"), str) else None,
     )
 
 
@@ -239,13 +252,8 @@ def _kept_only(raw: Mapping[str, Any]) -> Problem | None:
 
 
 def _problem(raw: dict[str, Any]) -> Problem | None:
-    if raw.get("group"):
-        return Problem("not_implemented", (_error("/group", "group", "尚未提供 · not there yet"),))
-    action = _text(raw, "action")
-    if action in NOT_YET:
-        return Problem("not_implemented", (_error("/action", str(action), "尚未提供 · not there yet"),))
     checks = (
-        ("action", action in ACTIONS),
+        ("action", _text(raw, "action") in ACTIONS),
         ("record", _is_id(raw.get("record"))),
         ("type", isinstance(raw.get("type"), str) and len(raw["type"]) <= MAX_TEXT),
         ("at", parse_time(raw.get("at")) is not None),
@@ -254,10 +262,26 @@ def _problem(raw: dict[str, Any]) -> Problem | None:
         ("after", _is_after(raw.get("after"))),
         ("hlc", raw.get("hlc") is None or hlc.parse(raw["hlc"]) is not None),
         ("officer", raw.get("officer") is None or isinstance(raw["officer"], str)),
-        *((name, isinstance(raw.get(name, {}), dict)) for name in ("set", "was", "item")),
+        ("group", raw.get("group") is None or _group(raw) is not None),
+        ("item", isinstance(raw.get("item", {}), dict) or _names_element(raw)),
+        *((name, isinstance(raw.get(name, {}), dict)) for name in ("set", "was")),
     )
     errors = tuple(_error(f"/{name}", "wrong_type", "类型不对 · wrong type") for name, good in checks if not good)
     return Problem("invalid_field", errors) if errors else None
+
+
+def _group(raw: dict[str, Any]) -> Group | None:
+    """The group that an operation belongs to; None where it names none, or none that could ever be whole."""
+    group = raw.get("group")
+    if not isinstance(group, dict) or group.keys() != {"id", "size"} or not _is_id(group["id"]):
+        return None
+    size = group["size"]
+    return Group(group["id"], size) if type(size) is int and 1 <= size <= MAX_GROUP else None
+
+
+def _names_element(raw: dict[str, Any]) -> bool:
+    """Say whether `item` is an element's id: of one that is to be voided."""
+    return raw.get("action") == "void" and _is_id(raw.get("item"))
 
 
 def _is_after(after: Any) -> bool:

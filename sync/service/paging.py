@@ -24,6 +24,8 @@ from sync.store.changes import Row, Standing
 
 EVERYONE = ("all",)
 RECORDS = "records"
+# Characters of bodies: no terminal takes an answer of any size, and a page stands in memory whole.
+MAX_PAGE_TEXT = 4 * 1024 * 1024
 Above = Callable[[Iterable[str]], Iterable[Row]]
 
 
@@ -61,6 +63,7 @@ class Building:
         self._cursor = cursor
         self._lanes = lanes
         self._room = room
+        self._text = 0
         self._own = digest_of(reader.scopes)
         self._sets: dict[bytes, frozenset[str]] = {self._own: frozenset(reader.scopes)}
         self._on_record: set[bytes] = set()
@@ -191,15 +194,15 @@ class Building:
                     break
                 ids.append(row.id)
         found = changes.records(self._session, ids)
-        self._room -= len(ids)
+        rows, _ = self._fitting([found[record] for record in ids])
         self._put(
-            [found[record] for record in ids],
+            rows,
             lambda above: changes.records(
                 self._session, (one for one in above if bucket(one) in refill.buckets)
             ).values(),
         )
-        if ids:
-            refill.after = ids[-1]
+        if rows:
+            refill.after = rows[-1].id
         refill.done = not self.more
         return refill.done
 
@@ -231,10 +234,17 @@ class Building:
         return True
 
     def _fitting(self, rows: Sequence[Row]) -> tuple[Sequence[Row], bool]:
-        cut, rows = len(rows) > self._room, rows[: self._room]
+        """Those for which there is room, at least one on a page; and whether others are left."""
+        count = 0
+        for row in rows[: self._room]:
+            if self._text and self._text + len(row.body) > MAX_PAGE_TEXT:
+                break
+            self._text += len(row.body)
+            count += 1
+        cut = count < len(rows)
         self.more |= cut
-        self._room -= len(rows)
-        return rows, cut
+        self._room -= count
+        return rows[:count], cut
 
     def _parents(self, scopes: Sequence[str], after: int) -> Above:
         return lambda ids: changes.parents(self._session, ids, scopes, after)

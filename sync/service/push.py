@@ -9,18 +9,16 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-import orjson
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from sync.engine import hlc, numbers
 from sync.engine.kinds import parse_time
 from sync.engine.translate import Reading
-from sync.engine.values import FINAL, Author, Flag, Outcome, Problem
+from sync.engine.values import Author, Flag, Outcome, Problem
+from sync.service.attempts import again, apply, reuse_key, set_aside
 from sync.service.decode import Sender, decode, not_signed_in, revive
 from sync.service.home import Home
 from sync.service.received import Past, Received
-from sync.service.workspace import Workspace
 from sync.store import operations as inbox
 from sync.store import sequence, stores, waiting
 
@@ -184,8 +182,8 @@ def _take(
         if row is None:
             fresh.setdefault(one.operation.id, one)
     reused, kept = _reused(session, received, rows, fresh)
-    again = _parked_again(session, home, received, rows)
-    results = _apply(session, home, [*fresh.values(), *reused.values(), *again], now, heard, past)
+    parked = _parked_again(session, home, received, rows)
+    results = apply(session, home, [*fresh.values(), *reused.values(), *parked], now, heard, past)
     return [_answer_one(one, fresh, results, rows, kept) for one in received]
 
 
@@ -214,22 +212,17 @@ def _answer_one(
     kept: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The result of one operation; an original and another payload under its id are answered apart."""
-    own, key = one.operation.id, _reuse_key(one)
+    own, key = one.operation.id, reuse_key(one.sha256)
     row = rows.get(own)
     if fresh.get(own) is one or (row is not None and own in results and row.payload_sha256 == one.sha256):
         return results[own]
     if key in kept:
-        answer = _again(None, kept[key])
+        answer = again(None, kept[key])
     elif key in results:
         answer = results[key]
     else:
-        answer = _again(results.get(own), rows.get(own))
+        answer = again(results.get(own), rows.get(own))
     return {**answer, "id": own}
-
-
-def _reuse_key(received: Received) -> str:
-    """The name that an operation is kept under when its id was used before with another payload."""
-    return f"reused:{received.sha256[:56]}"
 
 
 def _reused(
@@ -241,86 +234,11 @@ def _reused(
         row = rows.get(one.operation.id)
         known = row.payload_sha256 if row is not None else fresh[one.operation.id].sha256
         if known != one.sha256:
-            reused[_reuse_key(one)] = _set_aside(one)
+            reused[reuse_key(one.sha256)] = set_aside(one)
     kept = inbox.known(session, reused.keys())
     for key in kept:
         del reused[key]
     return reused, kept
-
-
-def _set_aside(received: Received) -> Received:
-    operation = replace(received.operation, id=_reuse_key(received))
-    return replace(received, operation=operation, problem=Problem("operation_id_reused"))
-
-
-def _again(result: dict[str, Any] | None, row: Any) -> dict[str, Any]:
-    """The same answer once more."""
-    answer: dict[str, Any] = dict(result) if result is not None else orjson.loads(row.result)
-    if answer["outcome"] in FINAL:
-        answer["duplicate"] = True
-    return answer
-
-
-def _apply(
-    session: Session,
-    home: Home,
-    received: Sequence[Received],
-    now: datetime,
-    heard: hlc.Hlc | None,
-    past: dict[str, Past],
-) -> dict[str, dict[str, Any]]:
-    """Apply new operations, all at once; when the database objects, one by one, so that only its cause suffers."""
-    if not received:
-        return {}
-    try:
-        with session.begin_nested():
-            results = Workspace(session, home, now, heard, past).apply(received)
-        return {one.operation.id: result for one, result in zip(received, results, strict=True)}
-    except (sa.exc.IntegrityError, sa.exc.DataError):
-        return _apply_one_by_one(session, home, received, now, heard, past)
-
-
-def _apply_one_by_one(
-    session: Session,
-    home: Home,
-    received: Sequence[Received],
-    now: datetime,
-    heard: hlc.Hlc | None,
-    past: dict[str, Past],
-) -> dict[str, dict[str, Any]]:
-    results: dict[str, dict[str, Any]] = {}
-    for one in received:
-        try:
-            with session.begin_nested():
-                space = Workspace(session, home, now, heard, past)
-                [results[one.operation.id]] = space.apply([one])
-        except (sa.exc.IntegrityError, sa.exc.DataError):
-            meanwhile = _meanwhile(session, home, one, now)
-            if meanwhile is not None:
-                results[one.operation.id] = meanwhile
-                continue
-            refused = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
-            problem = Problem("invalid_field", (refused,))
-            with session.begin_nested():
-                space = Workspace(session, home, now, heard, past)
-                [results[one.operation.id]] = space.apply([replace(one, problem=problem)])
-        past |= space.past
-    return results
-
-
-def _meanwhile(session: Session, home: Home, one: Received, now: datetime) -> dict[str, Any] | None:
-    """The answer where another push brought an operation under this id after ours had looked."""
-    known = inbox.known(session, {one.operation.id, _reuse_key(one)})
-    row = known.get(one.operation.id)
-    if row is None:
-        return None
-    if row.payload_sha256 == one.sha256:
-        return _again(None, row)
-    if _reuse_key(one) in known:
-        return _again(None, known[_reuse_key(one)])
-    with session.begin_nested():
-        [result] = Workspace(session, home, now).apply([_set_aside(one)])
-    return {**result, "id": one.operation.id}
 
 
 def _answer(

@@ -23,6 +23,14 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """Operations of one store that are applied together or not at all, and how many they are."""
+
+    id: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class Received:
     """An operation as it arrived: parsed, and the bytes it is known by.
 
@@ -35,6 +43,7 @@ class Received:
     authored_at: when it was written, by the server's clock as far as that can be told.
     repair: who had it tried again, why, and what he changed.
     schema: the number under which it was written; None for the server's own, which are of today.
+    group: what it takes effect together with.
     """
 
     operation: Operation
@@ -52,6 +61,7 @@ class Received:
     repair: Mapping[str, Any] | None = None
     schema: int | None = None
     authored_at: datetime | None = None
+    group: Group | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +97,7 @@ def own_operation(operation: Operation) -> Received:
             "at": operation.at,
         }
         | ({"kept": dict(operation.kept)} if operation.kept else {})
+        | ({"reason": operation.reason} if operation.reason is not None else {})
     )
     return Received(operation, payload, inbox.digest(payload))
 

@@ -1,4 +1,4 @@
-"""What a person does about quarantined operations: tries one again, corrected perhaps, or closes it.
+"""What a person does about operations that are quarantined or wait in vain: tries one again, or closes it.
 
 The payload is never changed: a correction stands beside it, with its author and reason.
 """
@@ -6,22 +6,20 @@ The payload is never changed: a correction stands beside it, with its author and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from sync.engine.values import Decision, Outcome, Problem
+from sync.engine.values import Decision, Outcome
+from sync.service.attempts import REFUSALS, blamed
 from sync.service.decode import named_by, revive
 from sync.service.home import Home
 from sync.service.received import Past
 from sync.service.workspace import Workspace
 from sync.store import operations as inbox
 from sync.store import waiting
-
-_REFUSED = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
 
 
 class NotQuarantined(Exception):
@@ -38,39 +36,39 @@ class Repair:
 
 
 def replay(session: Session, home: Home, operation: str, repair: Repair, now: datetime) -> dict[str, Any]:
-    """Try a quarantined operation again, as its author meant it but for the corrected values.
+    """Try an operation again, as its author meant it but for the corrected values; one that waits may wait on.
 
     Raises:
         NotQuarantined.
     Locks: the operation, then as a push. Writes: as a push; its terminal hears of a final outcome.
     """
-    row = _quarantined(session, operation)
+    row = _open(session, operation)
     received = revive(row, home.schemas, _noted(repair, now))
     past = _past(session, row)
     try:
         with session.begin_nested():
             [result] = Workspace(session, home, now, past=past).apply([received])
-    except (sa.exc.IntegrityError, sa.exc.DataError):
+    except REFUSALS as error:
         # What the database refuses stays where it was, with the reason.
-        refused = replace(received, problem=Problem("invalid_field", (_REFUSED,)))
-        [result] = Workspace(session, home, now, past=past).apply([refused])
+        tried = blamed(session, home, [received], now, error, past)
+        result = Workspace(session, home, now, past=past).apply(tried)[0]
     return result
 
 
 def dismiss(session: Session, home: Home, operation: str, repair: Repair, now: datetime) -> dict[str, Any]:
-    """Close a quarantined operation for good; its terminal is told the reason.
+    """Close an operation for good; its terminal is told the reason.
 
     Raises:
         NotQuarantined.
     """
-    row = _quarantined(session, operation)
+    row = _open(session, operation)
     received = revive(row, home.schemas, _noted(repair, now))
     return Workspace(session, home, now).close(received, Decision(Outcome.DISMISSED, None), repair.reason)
 
 
-def _quarantined(session: Session, operation: str) -> Any:
+def _open(session: Session, operation: str) -> Any:
     rows = waiting.rows(session, [operation])
-    if not rows or rows[0].outcome != Outcome.QUARANTINED:
+    if not rows or rows[0].outcome not in (Outcome.QUARANTINED, Outcome.PARKED):
         raise NotQuarantined
     return rows[0]
 

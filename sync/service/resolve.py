@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from sync.engine.translate import Reading, Schemas
 from sync.engine.values import Author, MergeClass, Operation, Record, RecordType
+from sync.engine.voids import MARK
 from sync.service.decode import read_again
 from sync.service.home import Home
 from sync.service.received import own_operation
@@ -146,12 +147,25 @@ def _operation(
     """The operation that makes the chosen value stand; None when it stands already."""
     record = space.look_at(row.record)
     at = now.isoformat(timespec="milliseconds")
+    if row.field == MARK or record.void is not None:
+        return _void(row, record, resolution, author, at)
     if row.merge == MergeClass.STATE:
         return _step(space, declared, row, record, value, resolution, author, at)
     if record.body.get(row.field) == value:
         return None
     values = {row.field: value}
     return Operation(resolution.id, "patch", row.type, row.record, author, at, base=record.version, set=values)
+
+
+def _void(row: ConflictRow, record: Record, resolution: Resolution, author: Author, at: str) -> Operation | None:
+    """What a void has met: left as it is, or a proposed void of a record that stands lets go after all."""
+    if resolution.keep == "theirs":
+        return None
+    asked = row.mine if isinstance(row.mine, dict) else {}
+    if row.field != MARK or resolution.keep != "mine" or record.void is not None or asked.get("action") != "void":
+        raise StateUnreachable
+    reason = asked["reason"]
+    return Operation(resolution.id, "void", row.type, row.record, author, at, base=record.version, reason=reason)
 
 
 def _step(

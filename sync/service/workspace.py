@@ -9,24 +9,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from sqlalchemy.orm import Session
 
+from sync.engine.checks import is_locked
 from sync.engine.hlc import Hlc
 from sync.engine.kinds import UUID
 from sync.engine.merge import merge, refuse
-from sync.engine.values import FINAL, Decision, Operation, Outcome, Problem, Record
+from sync.engine.values import ALONE, FINAL, Around, Decision, Operation, Outcome, Problem, Record
 from sync.service.decode import named_by, revive
+from sync.service.groups import Groups, Mark
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, own_operation
 from sync.service.results import Done, conflict_rows, describe, operation_row
+from sync.store import members, sequence, waiting
 from sync.store import operations as inbox
 from sync.store import records as shelf
-from sync.store import sequence, waiting
 from sync.store.ids import new_id
 from sync.store.records import Held
 
+T = TypeVar("T")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
 MAX_ROUNDS = 1_000
 
@@ -59,9 +63,11 @@ class Workspace:
         self._done: list[Done] = []
         self._given: Mapping[str, Mapping[str, Any]] = {}
         self._results: dict[str, dict[str, Any]] = {}
-        self._waits: dict[str, tuple[str, ...]] = {}
+        self.waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
         self._blind: set[str] = set()
+        self._groups = Groups(self)
+        self._enlisted: list[dict[str, Any]] = []
 
     def apply(self, received: Sequence[Received]) -> list[dict[str, Any]]:
         """Apply operations in their order, with all that follows from them, and write the whole.
@@ -69,38 +75,55 @@ class Workspace:
         Returns the wire results, in the same order: what waited and could be applied after all is final.
         Writes: records, audience, operations, conflicts, what waits and what is settled.
         """
-        self._load(received)
-        for one in received:
-            self._decide(one)
+        self._decide_all(received)
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
             follow = [own_operation(one) for one in self.home.react(self.session, changes, self.now)] if changes else []
             follow += self._woken(changes)
             if not follow:
                 return [self._results[one.operation.id] for one in received]
-            self._load(follow)
-            for one in follow:
-                self._decide(one)
+            self._decide_all(follow)
         raise RuntimeError("what follows from a change does not come to an end")
+
+    def _decide_all(self, received: Sequence[Received]) -> None:
+        grouped = [one for one in received if one.group is not None]
+        self._load([*received, *self._siblings(grouped)] if grouped else received)
+        for one in received:
+            if one.group is None:
+                self.decide(one)
+            else:
+                self._groups.meet(one)
+        self._enlisted = self._groups.close() if grouped else []
+
+    def _siblings(self, grouped: Sequence[Received]) -> list[Received]:
+        """Waiting members of these operations' groups, where those may be judged now."""
+        rows = self._groups.load(grouped)
+        self._recall(rows)
+        siblings = [revive(row, self.home.schemas) for row in rows]
+        self._groups.admit(siblings)
+        return siblings
 
     def _woken(self, changes: Sequence[Change]) -> list[Received]:
         """Parked operations that waited for something that was just written."""
         came, self._came = self._came | {change.after.id for change in changes}, set()
         rows = waiting.woken(self.session, came)
-        if rows:
-            self._recall(rows)
+        self._recall(rows)
         return [revive(row, self.home.schemas) for row in rows]
 
     def _recall(self, rows: Sequence[Any]) -> None:
         """Load what came of the operations that these name."""
+        if not rows:
+            return
         named = {name for row in rows for name in named_by(row)} - self.past.keys()
         for row in inbox.known(self.session, named).values():
             self.past[row.id] = Past(row.record, row.store, row.outcome, row.seen, row.version)
 
     def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
         """Write down that a person closed an operation, and let go what waited for it."""
-        self._note(received, None, decision)
+        self.note(received, decision)
         self._results[received.operation.id]["reason"] = reason
+        if received.group is not None:
+            self._came.add(received.group.id)
         self.apply(())
         return self._results[received.operation.id]
 
@@ -134,7 +157,8 @@ class Workspace:
         value = operation.set.get(declared.parent) if declared and declared.parent else None
         return value if isinstance(value, str) and UUID.fullmatch(value) else None
 
-    def _decide(self, received: Received) -> None:
+    def decide(self, received: Received) -> Decision:
+        """Judge one operation on what stands in hand, and note what it comes to, with all that it entails."""
         if received.schema is None:
             received = replace(received, schema=self.home.schemas.current)
         held = self.held.get(received.operation.record)
@@ -143,7 +167,7 @@ class Workspace:
         operation = received.operation
         if received.problem is not None:
             decision = Decision(Outcome.QUARANTINED, record, problem=received.problem)
-        elif needs and waiting.reaches(self.session, needs, operation.id, self._waits):
+        elif needs and waiting.reaches(self.session, needs, {operation.id}, self.waits):
             decision = refuse(record, "cycle")
         elif needs:
             decision = Decision(Outcome.PARKED, record, waits_for=needs)
@@ -153,22 +177,72 @@ class Workspace:
                 record,
                 operation,
                 {**self._given.get(operation.id, {}), **received.given},
+                self._around(operation, held),
             )
-        self._note(received, held, decision)
+        self.note(received, decision)
         after = decision.record
         if after is not None and after is not record:
             for one in self.home.follow(self.session, Change(record, after), self.now):
-                self._decide(own_operation(one))
+                self.decide(own_operation(one))
+        return decision
 
-    def _note(self, received: Received, held: Held | None, decision: Decision) -> None:
+    def _around(self, operation: Operation, held: Held | None) -> Around:
+        """What a void or a discard depends on beside its record; nobody else's hot path pays for it."""
+        author = operation.author
+        if operation.action not in ("void", "discard") or held is None or author.supervisor or author.server:
+            return ALONE
+        above = self.look_at(held.parent) if held.parent else None
+        changed = partial(inbox.others_wrote, self.session, operation.record)
+        return Around(
+            above is not None and is_locked(self.home.types[above.type], above.body),
+            changed(after=operation.base, column="store", own=author.store),
+            changed(after=0, column="officer", own=author.officer),
+        )
+
+    def needs(self, received: Received) -> tuple[str, ...]:
+        """What an operation would have to wait for as things stand."""
+        held = self.held.get(received.operation.record)
+        return self._resolved(received, held.record if held else None)[1]
+
+    def mark(self, received: Sequence[Received]) -> Mark:
+        """Remember how the records of these operations stand, so that all of them can be taken back."""
+        records = {one.operation.record for one in received}
+        near = records | set(filter(None, (self._parent(one.operation) for one in received)))
+        families = records | {self.held[record].family for record in near if record in self.held}
+        return Mark(
+            {record: self.held[record].record if record in self.held else None for record in records},
+            frozenset(records & self._before.keys()),
+            {family: set(self._rising[family]) if family in self._rising else None for family in families},
+            {one.operation.id: self.past.get(one.operation.id) for one in received},
+            len(self._done),
+        )
+
+    def go_back(self, mark: Mark) -> None:
+        """Take back whatever was decided since."""
+        for record, standing in mark.records.items():
+            if standing is not None:
+                self.held[record].record = standing
+            elif self.held.pop(record, None) is not None:
+                self.scopes.pop(record, None)
+            if record not in mark.written:
+                self._before.pop(record, None)
+        for family, rising in mark.rising.items():
+            _restore(self._rising, family, rising)
+        for operation, past in mark.past.items():
+            _restore(self.past, operation, past)
+            self._came.discard(operation)
+        del self._done[mark.done :]
+
+    def note(self, received: Received, decision: Decision) -> None:
+        """Note what an operation comes to; it is written with the rest."""
         operation = received.operation
         done = Done(received, decision, {}, [new_id() for _ in decision.conflicts])
         done.result = self._results[operation.id] = describe(done)
         if operation.id in self._blind:
             done.result.pop("now", None)
-        self._keep(operation, held, decision)
+        self._keep(operation, self.held.get(operation.record), decision)
         self._done.append(done)
-        self._waits[operation.id] = decision.waits_for
+        self.waits[operation.id] = decision.waits_for
         if decision.outcome in FINAL:
             self._came.add(operation.id)
         version = decision.record.version if decision.record else None
@@ -260,7 +334,7 @@ class Workspace:
     def _flush(self) -> list[Change]:
         """Write what is decided; returns what changed since the last flush."""
         for one in self.home.complete(self.session, self._changes(), self.now):
-            self._decide(own_operation(one))
+            self.decide(own_operation(one))
         changes = self._changes()
         changed = [self.held[record] for record in self._before]
         joined = self._joined(changed)
@@ -276,6 +350,8 @@ class Workspace:
         self._publish(changed, seqs, joined, first + len(changed))
         fresh = [one for one in done if one.received.arrived is None]
         inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
+        members.add(self.session, self._enlisted)
+        self._enlisted = []
         inbox.revise(self.session, [operation_row(one, seqs, self.now) for one in done if one.received.arrived])
         self._write_waiting(done, settled, first + len(changed) + len(joined))
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
@@ -339,6 +415,14 @@ class Workspace:
             for index, (scope, record, family) in enumerate(joined)
         ]
         shelf.publish(self.session, rows)
+
+
+def _restore(values: dict[str, T], name: str, value: T | None) -> None:
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value
+
 
 def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
     return {"scope": scope, "record": record, "family": family, "seq": seq, "since": seq}

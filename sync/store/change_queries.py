@@ -11,6 +11,9 @@ from __future__ import annotations
 from functools import cache
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Dialect
+
+from sync.store.prepared import Prepared, Texts
 
 _RECORD = "r.id, r.type, r.version, r.body, r.void, r.parent"
 _ALONE = f"SELECT '' AS lane, r.seq, r.seq AS last, r.seq AS since, {_RECORD} FROM sync_record AS r"
@@ -20,10 +23,16 @@ def _list(prefix: str, count: int) -> str:
     return "(" + ", ".join(f":{prefix}_{index}" for index in range(count)) + ")"
 
 
-def _text(statement: str) -> sa.TextClause:
-    """A statement; only names and numbers of our own were put together to make it."""
-    text = sa.text(statement)
-    return text.bindparams(sa.bindparam("ids", expanding=True)) if ":ids" in statement else text
+def _text(statement: str) -> Prepared:
+    """A statement; `IN :ids` in it means one of a list of any length."""
+
+    def build(dialect: Dialect) -> sa.TextClause:
+        if ":ids" not in statement:
+            return sa.text(statement)
+        listed = "= ANY(:ids)" if dialect.name == "postgresql" else "IN (SELECT value FROM json_each(:ids))"
+        return sa.text(statement.replace("IN :ids", listed)).bindparams(sa.bindparam("ids", type_=Texts()))
+
+    return Prepared(build)
 
 
 def _lane(name: str, count: int, beyond: str = "") -> str:
@@ -51,7 +60,7 @@ def _lane(name: str, count: int, beyond: str = "") -> str:
 
 
 @cache
-def pages(asked: tuple[tuple[str, int], ...]) -> sa.TextClause:
+def pages(asked: tuple[tuple[str, int], ...]) -> Prepared:
     return _text(" UNION ALL ".join(_lane(name, count) for name, count in asked))
 
 
@@ -64,12 +73,12 @@ def _not_in(prefix: str, count: int) -> str:
 
 
 @cache
-def gained(count: int, kept: int) -> sa.TextClause:
+def gained(count: int, kept: int) -> Prepared:
     return _text(_lane("gained", count, " AND a.seq <= :bound" + _not_in("kept", kept)) + " ORDER BY 2")
 
 
 @cache
-def lost(count: int, kept: int) -> sa.TextClause:
+def lost(count: int, kept: int) -> Prepared:
     every = " UNION ".join(
         f"SELECT * FROM (SELECT a.record FROM sync_audience AS a WHERE a.scope = :lost_{index} AND a.record > :after"
         f" AND a.since <= :bound{_not_in('kept', kept)} ORDER BY a.record LIMIT :limit) AS o{index}"
@@ -82,7 +91,7 @@ def lost(count: int, kept: int) -> sa.TextClause:
 
 
 @cache
-def lost_parents(count: int) -> sa.TextClause:
+def lost_parents(count: int) -> Prepared:
     return _text(
         "WITH RECURSIVE up (id) AS (SELECT parent FROM sync_record WHERE id IN :ids AND parent IS NOT NULL"
         " UNION SELECT p.parent FROM sync_record AS p JOIN up ON p.id = up.id WHERE p.parent IS NOT NULL)"
@@ -93,7 +102,7 @@ def lost_parents(count: int) -> sa.TextClause:
 
 
 @cache
-def parents(count: int) -> sa.TextClause:
+def parents(count: int) -> Prepared:
     received = f"b.record = r.id AND b.scope IN {_list('scope', count)} AND b.seq <= :after"
     return _text(
         f"{_ALONE} WHERE r.id IN :ids"
@@ -102,7 +111,7 @@ def parents(count: int) -> sa.TextClause:
 
 
 @cache
-def changed(index: int, count: int) -> sa.TextClause:
+def changed(index: int, count: int) -> Prepared:
     """What one scope had changed after a position, but for what an earlier scope had changed too."""
     since, again = "a.since", ""
     if count > 1:

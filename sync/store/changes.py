@@ -52,7 +52,7 @@ def pages(session: Session, lanes: Mapping[str, tuple[Sequence[str], int]], limi
     values: dict[str, Any] = {"limit": limit}
     for name, (scopes, after) in lanes.items():
         values |= {f"{name}_after": after} | _named(name, scopes)
-    for row in session.execute(queries.pages(asked), values):
+    for row in queries.pages(asked).rows(session, **values):
         found[row[0]].append(Row._make(row))
     for rows in found.values():
         rows.sort(key=itemgetter(1))
@@ -65,7 +65,7 @@ def gained(
     """Records of gained scopes with a sequence after one and up to another, but for those in kept scopes."""
     values = _named("gained", scopes) | _named("kept", kept)
     values |= {"limit": limit, "gained_after": after, "bound": bound}
-    return [Row._make(row) for row in session.execute(queries.gained(len(scopes), len(kept)), values)]
+    return [Row._make(row) for row in queries.gained(len(scopes), len(kept)).rows(session, **values)]
 
 
 def lost(
@@ -73,7 +73,7 @@ def lost(
 ) -> list[tuple[str, str]]:
     """(record, type) of what these scopes had at a sequence and the kept ones have not, by id after one."""
     values = _named("lost", scopes) | _named("kept", kept) | {"limit": limit, "after": after, "bound": bound}
-    return [(record, type_) for record, type_ in session.execute(queries.lost(len(scopes), len(kept)), values)]
+    return [(record, type_) for record, type_ in queries.lost(len(scopes), len(kept)).rows(session, **values)]
 
 
 def lost_parents(session: Session, records: Sequence[str], scopes: Sequence[str], bound: int) -> list[tuple[str, str]]:
@@ -82,14 +82,13 @@ def lost_parents(session: Session, records: Sequence[str], scopes: Sequence[str]
     They came early, because a child brought them along.
     """
     values = _named("lost", scopes) | {"ids": list(records), "bound": bound}
-    return [(record, type_) for record, type_ in session.execute(queries.lost_parents(len(scopes)), values)]
+    return [(record, type_) for record, type_ in queries.lost_parents(len(scopes)).rows(session, **values)]
 
 
 def parents(session: Session, ids: Iterable[str], scopes: Sequence[str], after: int) -> list[Row]:
     """Of these records those that whoever has read up to `after` has not received."""
-    wanted = sorted(ids)
-    values = _named("scope", scopes) | {"ids": wanted, "after": after}
-    return [Row._make(row) for row in session.execute(queries.parents(len(scopes)), values)] if wanted else []
+    values = _named("scope", scopes) | {"ids": sorted(ids), "after": after}
+    return [Row._make(row) for row in queries.parents(len(scopes)).rows(session, **values)]
 
 
 def records(session: Session, ids: Iterable[str]) -> dict[str, Row]:
@@ -97,7 +96,7 @@ def records(session: Session, ids: Iterable[str]) -> dict[str, Row]:
     wanted = sorted(ids)
     if not wanted:
         return {}
-    return {row.id: Row._make(row) for row in session.execute(queries.RECORDS, {"ids": wanted})}
+    return {row.id: Row._make(row) for row in queries.RECORDS.rows(session, ids=wanted)}
 
 
 def changed(session: Session, scopes: Sequence[str], after: int) -> Iterator[list[Standing]]:
@@ -105,7 +104,7 @@ def changed(session: Session, scopes: Sequence[str], after: int) -> Iterator[lis
     for index, scope in enumerate(scopes):
         statement = queries.changed(index, len(scopes))
         values = _named("scope", scopes) | {"own": scope, "origin": after, "after": after, "limit": CHUNK}
-        while rows := session.execute(statement, values).all():
+        while rows := statement.rows(session, **values):
             yield [Standing._make(row) for row in rows]
             values["after"] = rows[-1].seq
 
@@ -125,7 +124,7 @@ def standing(session: Session, scopes: Iterable[str], after: str = "") -> Iterat
 
 
 def _of_scope(session: Session, scope: str, after: str) -> Iterator[Standing]:
-    while rows := session.execute(queries.OF_SCOPE, {"scope": scope, "after": after, "limit": CHUNK}).all():
+    while rows := queries.OF_SCOPE.rows(session, scope=scope, after=after, limit=CHUNK):
         yield from map(Standing._make, rows)
         after = rows[-1].record
 

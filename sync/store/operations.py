@@ -13,6 +13,8 @@ import rfc8785
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from sync.engine.values import SERVER_STORE
+from sync.store import upsert as upserting
 from sync.store.prepared import Prepared, among
 from sync.store.tables import ConflictRow, OperationRow
 from sync.store.upsert import upsert
@@ -72,12 +74,11 @@ _KNOWN = Prepared(
         OperationRow.result,
     ).where(among(OperationRow.id, "ids", dialect))
 )
-_INSERT = Prepared(lambda _dialect: sa.insert(OperationRow))
 
 
 def insert(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write operations. Writes: sync_operation."""
-    _INSERT.each(session, rows)
+    upserting.insert(session, cast(sa.Table, OperationRow.__table__), rows)
 
 
 _REVISED = frozenset({"seen", "outcome", "version", "seq", "result", "changed", "context", "problem"})
@@ -87,6 +88,18 @@ _AS_IT_CAME = frozenset(column.name for column in OperationRow.__table__.columns
 def revise(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what became of operations that were tried again; as they came they stay. Writes: sync_operation."""
     upsert(session, cast(sa.Table, OperationRow.__table__), rows, keep=_AS_IT_CAME)
+
+
+def others_wrote(session: Session, record: str, *, after: int, column: str, own: str) -> bool:
+    """Say whether anyone but `own` (of the column `store` or `officer`) and the server changed a record since."""
+    query = sa.select(OperationRow.id).where(
+        OperationRow.record == record,
+        OperationRow.version > after,
+        OperationRow.seq.is_not(None),
+        OperationRow.store != SERVER_STORE,
+        getattr(OperationRow, column) != own,
+    )
+    return session.scalar(query.limit(1)) is not None
 
 
 def value_at(session: Session, record: str, field: str, version: int) -> tuple[bool, Any]:
@@ -105,17 +118,19 @@ def value_at(session: Session, record: str, field: str, version: int) -> tuple[b
     return False, None
 
 
+_VERSIONS_AT = Prepared(
+    lambda dialect: sa.select(OperationRow.record, sa.func.max(OperationRow.version))
+    .where(among(OperationRow.record, "ids", dialect), OperationRow.seq <= sa.bindparam("seq"))
+    .group_by(OperationRow.record)
+)
+
+
 def versions_at(session: Session, records: Sequence[str], seq: int) -> dict[str, int]:
     """The version that each record had when the change sequence stood at `seq`."""
     found: dict[str, int] = {}
     for start in range(0, len(records), 5_000):
-        piece = records[start : start + 5_000]
-        query = (
-            sa.select(OperationRow.record, sa.func.max(OperationRow.version))
-            .where(OperationRow.record.in_(piece), OperationRow.seq <= seq)
-            .group_by(OperationRow.record)
-        )
-        found |= {record: version for record, version in session.execute(query) if version is not None}
+        rows = _VERSIONS_AT.rows(session, ids=records[start : start + 5_000], seq=seq)
+        found |= {record: version for record, version in rows if version is not None}
     return found
 
 

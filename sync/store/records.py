@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from sync.engine.values import Record, Stamp
 from sync.store.prepared import Prepared, among
 from sync.store.tables import AudienceRow, RecordRow
-from sync.store.upsert import upsert
+from sync.store.upsert import insert, upsert
 
 
 @dataclass(slots=True)
@@ -61,7 +61,6 @@ _LOAD = Prepared(
     .order_by(RecordRow.id)
     .with_for_update()
 )
-_INSERT = Prepared(lambda _dialect: sa.insert(RecordRow))
 _AUDIENCES = Prepared(
     lambda dialect: sa.select(AudienceRow.family, AudienceRow.scope)
     .where(among(AudienceRow.family, "families", dialect))
@@ -96,7 +95,7 @@ def save(session: Session, held: Sequence[Held], seqs: Sequence[int], new: Set[s
         for one, seq in zip(held, seqs, strict=True)
     ]
     table = cast(sa.Table, RecordRow.__table__)
-    _INSERT.each(session, [row for row in rows if row["id"] in new])
+    insert(session, table, [row for row in rows if row["id"] in new])
     standing = [row for row in rows if row["id"] not in new]
     upsert(session, table, standing, keep=frozenset({"type", "family", "parent"}))
 

@@ -14,7 +14,7 @@ from sync.store.prepared import Prepared
 from sync.store.tables import Sequence
 
 NODE = "s"
-_EPOCH = sa.text("SELECT epoch FROM sync_sequence")
+_EPOCH = Prepared(lambda _dialect: sa.select(Sequence.epoch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ def found(session: Session, epoch: str) -> None:
 
 def epoch(session: Session) -> str:
     """Read which life of the database this is."""
-    return str(session.execute(_EPOCH).scalar_one())
+    [(found,)] = _EPOCH.rows(session)
+    return str(found)
 
 
 def position(session: Session) -> Position:

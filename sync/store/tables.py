@@ -118,7 +118,7 @@ class MemberRow(Base):
 
 
 class WaitingRow(Base):
-    """A parked operation and one thing that it waits for: an operation's id, or a record's."""
+    """A parked operation and one thing that it waits for: the id of an operation, a record or a group."""
 
     __tablename__ = "sync_waiting"
     __table_args__ = (sa.Index(None, "operation"),)

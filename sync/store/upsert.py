@@ -12,7 +12,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from sync.store.base import Base
-from sync.store.prepared import Prepared
+from sync.store.prepared import Prepared, inserting
 
 
 def upsert(
@@ -32,10 +32,25 @@ def _upsert(table: sa.Table, names: tuple[str, ...], keep: frozenset[str]) -> Pr
         statement = _insert(dialect.name)(table)
         key = [column.name for column in table.primary_key]
         replaced = {name: statement.excluded[name] for name in names if name not in key and name not in keep}
-        given = {name: sa.bindparam(name, type_=table.c[name].type) for name in names}
-        return statement.values(given).on_conflict_do_update(index_elements=key, set_=replaced)
+        given = inserting(statement, table, names, dialect)
+        return given.on_conflict_do_update(index_elements=key, set_=replaced)
 
-    return Prepared(build)
+    return Prepared(build, rows_of=table)
+
+
+def insert(session: Session, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows that are not there yet. Every row must have the same keys. Writes: `table`.
+
+    Raises:
+        IntegrityError: one is.
+    """
+    if rows:
+        _plain_insert(table, tuple(rows[0])).each(session, rows)
+
+
+@cache
+def _plain_insert(table: sa.Table, names: tuple[str, ...]) -> Prepared:
+    return Prepared(lambda dialect: inserting(sa.insert(table), table, names, dialect), rows_of=table)
 
 
 def _insert(dialect: str) -> Callable[[sa.Table], Any]:

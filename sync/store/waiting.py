@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, cast
 
 import sqlalchemy as sa
@@ -13,10 +13,12 @@ from sync.store.tables import OperationRow, SettledRow, WaitingRow
 
 MAX_CHAIN = 1_000
 _ANY = Prepared(lambda _dialect: sa.select(WaitingRow.need).limit(1))
-# Text, since every pull asks it: building it took longer than running it.
-_SETTLED = sa.text(
-    "SELECT s.seq, o.result FROM sync_settled AS s JOIN sync_operation AS o ON o.id = s.operation"
-    " WHERE s.terminal = :terminal AND s.seq > :after ORDER BY s.seq LIMIT :limit"
+_SETTLED = Prepared(
+    lambda _dialect: sa.select(SettledRow.seq, OperationRow.result)
+    .join(OperationRow, OperationRow.id == SettledRow.operation)
+    .where(SettledRow.terminal == sa.bindparam("terminal"), SettledRow.seq > sa.bindparam("after"))
+    .order_by(SettledRow.seq)
+    .limit(sa.bindparam("limit"))
 )
 
 
@@ -45,16 +47,16 @@ def rows(session: Session, ids: Any) -> list[Any]:
 
 
 def reaches(
-    session: Session, needs: Iterable[str], operation: str, unwritten: Mapping[str, Iterable[str]]
+    session: Session, needs: Iterable[str], operations: Set[str], unwritten: Mapping[str, Iterable[str]]
 ) -> bool:
-    """Say whether what is needed waits, through others perhaps, for this very operation.
+    """Say whether what is needed waits, through others perhaps, for one of these very operations.
 
     unwritten: needs by operation, of what this transaction parks and has not written yet.
     """
     seen: set[str] = set()
     front = set(needs)
     while front and len(seen) < MAX_CHAIN:
-        if operation in front:
+        if front & operations:
             return True
         seen |= front
         query = sa.select(WaitingRow.need).where(WaitingRow.operation.in_(front))
@@ -71,5 +73,5 @@ def settle(session: Session, entries: Sequence[Mapping[str, Any]]) -> None:
 
 def settled(session: Session, terminal: str, after: int, limit: int) -> list[tuple[int, str]]:
     """(sequence, result as JSON) of a terminal's operations that became final after a position."""
-    found = session.execute(_SETTLED, {"terminal": terminal, "after": after, "limit": limit})
+    found = _SETTLED.rows(session, terminal=terminal, after=after, limit=limit)
     return [(seq, result) for seq, result in found]

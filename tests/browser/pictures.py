@@ -52,6 +52,7 @@ def views(site: Site) -> dict[str, str]:
         "quarantine": "/console/quarantine",
         "kept": f"/console/quarantine/{site.quarantined}",
         "health": "/console/health",
+        "alerts": "/console/alerts",
         "problems": "/problems/",
         "problem": "/problems/own_case",
         "missing": "/console/nowhere",

@@ -78,6 +78,7 @@ def tell(world: World, url: str) -> Site:
     world.parked(behind=quarantined)
     world.reported("officer1", hours=40, pending=12, oldest_pending_at="2026-11-20T01:00:00+00:00")
     world.reported("officer2", hours=1, clock_offset_ms=-372_000, pending=0, storage_free_bytes=64_200_000_000)
+    world.alerted()
     own, _ = world.closed_case(photos=1, address="演示数据：学府路 3 号")
     world.append(own, "timeline", shenhe, step="educate")
     case, photos = reviewed_case(world)

@@ -25,6 +25,8 @@ def paths(site: Site) -> list[str]:
         "/console/quarantine",
         f"/console/quarantine/{site.quarantined}",
         "/console/health",
+        "/console/alerts",
+        "/console/import",
         "/problems/",
         "/problems/own_case",
         "/console/nowhere",
@@ -193,7 +195,7 @@ def test_a_terminal_is_revoked_only_with_a_confirmation(
     page.goto("/console/health")
     card = page.locator(".rows .card", has=page.locator("form[action$=revocation]")).last
     number = card.locator("h2 .no").inner_text()
-    card.locator("summary").click()
+    card.locator("summary", has_text="吊销").click()
     assert look(page) == []
     card.get_by_role("button", name="吊销终端").click()
     expect(page).to_have_url(f"{site.url}/console/health")
@@ -202,3 +204,36 @@ def test_a_terminal_is_revoked_only_with_a_confirmation(
     expect(page.locator("#said")).to_contain_text("终端已吊销")
     revoked = page.locator(".rows .card", has=page.get_by_text(number, exact=True))
     expect(revoked.locator("h2")).to_contain_text("已吊销")
+
+
+def test_a_wipe_is_ordered_only_with_a_confirmation(browser: Browser, site: Site, watched: Watched) -> None:
+    """Without the tick the browser keeps the form; with it the terminal is marked until it has obeyed."""
+    site.world.reported("officer2", hours=1, pending=0)
+    page = watched.watch(new_page(browser, site.url, NARROW))
+    sign_in(page, "admin")
+    page.goto("/console/health")
+    card = page.locator(".rows .card", has=page.locator("form[action$=wipe]")).last
+    number = card.locator("h2 .no").inner_text()
+    card.locator("summary", has_text="清空").click()
+    assert look(page) == []
+    card.get_by_role("button", name="清空终端").click()
+    expect(page).to_have_url(f"{site.url}/console/health")
+    card.get_by_label(f"我确认清空终端 {number}").check()
+    card.get_by_role("button", name="清空终端").click()
+    expect(page.locator("#said")).to_contain_text("已下达清空命令")
+    ordered = page.locator(".rows .card", has=page.get_by_text(number, exact=True))
+    expect(ordered.locator("h2")).to_contain_text("待终端清空")
+
+
+def test_an_alert_is_noted_by_keyboard(browser: Browser, site: Site, watched: Watched) -> None:
+    """The unread stand first; noting one, without script, says so and lowers the count beside the link."""
+    page = watched.watch(new_page(browser, site.url, script=False))
+    sign_in(page, "shenhe")
+    page.goto("/console/alerts")
+    count = page.locator("nav a[aria-current] .count")
+    before = int(count.inner_text())
+    assert before >= 3
+    page.get_by_role("button", name="已知悉", exact=True).first.press("Enter")
+    expect(page.locator("#said")).to_contain_text("已记下")
+    expect(count).to_have_text(str(before - 1))
+    expect(page.locator("main")).to_contain_text("已知悉：")

@@ -17,6 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from demo.pictures import make_photo
+from field_api import alerts
+from field_api.alerts import Finding
 from field_api.auth import officers
 from field_api.auth.identity import Identity
 from field_api.casework import delivery, evidence, review, server
@@ -35,7 +37,8 @@ from sync.store import outbox, stores
 from sync.store.ids import new_id
 from sync.store.operations import canonical
 from sync.store.outbox import OutboxRow
-from tests.integration.people import Bureau, Handheld, now
+from tests.integration.people import UNIT, Bureau, Handheld, now
+from worker import watch
 
 FIRST = datetime(2026, 11, 22, 9, 30, tzinfo=CHINA)
 TO_CLOSED = ("register", "investigate", "advise", "close")
@@ -246,6 +249,16 @@ class World:
             home = services().home
             Workspace(session, home, long_ago).apply([self._received(lone, None)])
             Workspace(session, home, now()).apply([replace(self._received(after, None), after=(behind,))])
+
+        self.bureau.change(work)
+
+    def alerted(self) -> None:
+        """What the relay finds in all of this, and a number that came twice."""
+
+        def work(session: Session) -> None:
+            watch.look(session, 86_400.0, now())
+            finding = Finding("number_reused", new_id(), UNIT, detail={"officer": self.officer.officer})
+            alerts.happened(session, finding, [new_id()], now())
 
         self.bureau.change(work)
 

@@ -119,11 +119,15 @@ def test_receipts_are_true_and_nothing_counts_twice_after_kills(
     assert terminals.pushes[Verdict.OK] >= crashes / 2, terminals.pushes
     assert terminals.pushes[Verdict.LATER] > 0, terminals.pushes
     with running(config, create=False) as app:
-        for index in range(CREW):
-            with terminals.open(index) as terminal:
-                _check_receipts(app, terminal)
+        _check_all_receipts(app, terminals)
         _check_effects(app)
         _check_that_the_checks_can_fail(app, terminals)
+
+
+def _check_all_receipts(app: Flask, terminals: Crew) -> None:
+    for index in range(CREW):
+        with terminals.open(index) as terminal:
+            _check_receipts(app, terminal)
 
 
 def _check_receipts(app: Flask, terminal: Terminal) -> None:

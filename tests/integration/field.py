@@ -78,6 +78,9 @@ class Terminal:
             "append", record_type, record, list=name, item={"id": new_id(), "at": instant(), **parts}
         )
 
+    def void(self, record_type: str, record: str, base: Any, reason: str = "演示", **parts: Any) -> dict[str, Any]:
+        return self.operation("void", record_type, record, base=base, reason=reason, **parts)
+
     def photo(self, case: str, officer: str, sha256: str = SHA, **changed: Any) -> dict[str, Any]:
         """A piece of evidence, signed as when it was taken."""
         values = {

@@ -140,3 +140,20 @@ def test_a_database_without_an_epoch_says_what_to_run(bare_config: Config) -> No
     assert result.exit_code == 1
     assert "db upgrade" in result.output
     assert "Traceback" not in result.output
+
+
+def test_an_officer_is_assigned_elsewhere(bureau: Bureau, run: object) -> None:
+    """His next pull is of the new unit and grid, and not of the old; a unit that is not there is refused."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case")
+    own.done(case)
+    own.pull()
+    assert run("unit", "add", "u2", "演示二中队").exit_code == 0
+    assert run("officer", "assign", "zhang", "--unit", "u9").exit_code == 1
+    assert run("officer", "assign", "zhang", "--unit", "u2", "--grid", "510104001001001").exit_code == 0
+    own.pull()
+    assert case["record"] not in own.held
+    elsewhere = own.create("case")
+    own.done(elsewhere)
+    own.pull()
+    assert own.body(elsewhere["record"])["unit"] == "u2"

@@ -132,3 +132,44 @@ def test_the_page_asks_no_more_for_many_than_for_one(bureau: Bureau, app: Flask,
         counts.append(len(seen))
     assert shown.count(SILENT) == 6
     assert counts[0] == counts[1]
+
+
+def test_an_administrator_orders_a_wipe_with_a_confirmation(bureau: Bureau, supervisor: Console) -> None:
+    """Ordered when and by whom, how, and that it was done, stand on the page; a revoked terminal's too."""
+    own, admin = terminal(bureau, "officer1"), bureau.console("zhou")
+    path, yes = f"{HEALTH}/{own.handheld.id}/wipe", {"confirm": "yes", "when": "after_push"}
+    assert supervisor.client.post(path, data=yes, headers=supervisor.csrf).status_code == 403
+    assert admin.client.post(path, data=yes).status_code == 403
+    for form in ({"when": "now"}, {"confirm": "yes"}, yes | {"when": "later"}):
+        refused = admin.client.post(path, data=form, headers=admin.csrf)
+        assert refused.location == f"{HEALTH}?problem=invalid_field"
+    assert "control" in own.push()
+    assert own.push()["control"] == {}
+    answer = admin.client.post(path, data=yes, headers=admin.csrf)
+    assert (answer.status_code, answer.location) == (303, f"{HEALTH}?done=wipe_ordered")
+    wipe = own.push()["control"]["wipe"]
+    assert wipe["after_push"] is True
+    shown = card(page(admin, answer.location), own)
+    for text in ("待终端清空", "清空命令", "zhou · 先上传"):
+        assert text in shown, text
+    admin.client.post(f"{HEALTH}/{own.handheld.id}/revocation", data={"confirm": "yes"}, headers=admin.csrf)
+    admin.client.post(path, data=yes | {"when": "now"}, headers=admin.csrf)
+    assert own.push()["control"]["wipe"] == {"id": wipe["id"], "after_push": False}
+    own.push(control_done=[wipe["id"]])
+    shown = card(page(supervisor, HEALTH), own)
+    assert ("已清空" in shown, "待终端清空" in shown, "/wipe" in shown) == (True, False, False)
+
+
+def test_who_shares_a_terminal_is_named_with_what_is_kept_of_his(bureau: Bureau, supervisor: Console) -> None:
+    """The one before may still be working on it; his operations that did not take effect are counted as his."""
+    own = terminal(bureau, "officer1")
+    own.push(own.create("case", amount_fen=-1), own.create("case", amount_fen=-2))
+    bureau.officer("officer2")
+    own.handheld.sign_in("officer2")
+    shown = card(page(supervisor, HEALTH), own)
+    assert "<dd>演示 officer2 ·" in shown
+    assert "也在使用" in shown
+    others = shown.split("也在使用")[1].split("</div>")[0]
+    assert "演示 officer1" in others
+    assert "未生效 2" in others
+    assert "officer2" not in others

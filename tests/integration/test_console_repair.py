@@ -22,7 +22,7 @@ from tests.integration.people import Bureau, Console, now
 
 WORDS = "演示数据：与执法人员核对过"
 LIST = "/console/quarantine"
-LATE = ">超过一天<"
+LATE = ">等待过久<"
 
 
 @pytest.fixture
@@ -289,3 +289,20 @@ def test_the_list_asks_no_more_for_many_than_for_one(
             page(supervisor)
         counts.append(len(seen))
     assert counts[0] == counts[1]
+
+
+def test_what_waits_too_long_is_opened_and_closed(bureau: Bureau, own: Terminal, supervisor: Console) -> None:
+    """The row leads to its page, which names what is waited for; there a person tries again or closes it."""
+    photo = own.photo(new_id(), own.officer)
+    member = own.create("incident", occurred_at=instant()) | {"group": {"id": new_id(), "size": 2}}
+    own.send(photo, member)
+    path = f"{LIST}/{photo['id']}"
+    assert f'href="{path}"' not in page(supervisor)
+    assert "同组的其他操作（尚未到齐）" in page(supervisor)
+    old = sa.update(OperationRow).where(OperationRow.id == photo["id"]).values(received_at=now() - timedelta(hours=25))
+    bureau.change(lambda session: session.execute(old))
+    assert f'href="{path}"' in page(supervisor)
+    assert photo["set"]["case"] in page(supervisor, path)
+    assert submit(supervisor, photo["id"], "replay").location.endswith("?done=parked")
+    assert submit(supervisor, photo["id"], "dismissal", confirm="yes").location.endswith("?done=dismissed")
+    assert photo["id"] not in page(supervisor)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from field_api import gauges
+from field_api import alerts, gauges
 from field_api.casework import delivery, evidence
 from field_api.config import Config
 from field_api.extensions import db
@@ -154,7 +154,7 @@ def scrape(app: Flask) -> dict[tuple[str, str], float]:
     text = app.test_client().get("/metrics").get_data(as_text=True)
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(sample.name, sample.labels.get("state", "")): sample.value for sample in samples
-            if sample.labels.get("kind", delivery.KIND) == delivery.KIND}
+            if sample.labels.get("kind", delivery.KIND) in (delivery.KIND, *alerts.KINDS)}
 
 
 def test_all_of_them_are_served_and_the_database_is_asked_seldom(app: Flask, config: Config, bureau: Bureau) -> None:

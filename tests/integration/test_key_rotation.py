@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import jwt
 import orjson
 import pytest
 import sqlalchemy as sa
@@ -14,10 +15,11 @@ from flask import Flask
 from field_api.auth.keys import Keys
 from field_api.cli import cli
 from field_api.config import Config
-from reference.terminal import Verdict
+from reference.terminal import Terminal, Verdict
 from sync.store.tables import ReceiptRow
-from tests.integration.people import Bureau, now
+from tests.integration.people import PASSWORD, Bureau, now
 from tests.support.handset import Handset
+from tests.support.web import WebServer
 
 CASE = {"category": "0406", "description": "演示数据：占道经营"}
 
@@ -80,6 +82,36 @@ def test_a_key_that_nobody_endorsed_is_not_taken(handset: Handset, config: Confi
     assert (report.verdict, report.code) == (Verdict.LATER, "receipt_refused")
     assert len(handset.terminal.queue()) == 1
     assert kid not in {one["kid"] for one in handset.terminal.session.keys().listed()}
+
+
+def test_a_running_server_needs_no_restart(config: Config, bureau: Bureau, tmp_path: Path) -> None:
+    """Web processes that were up before the rotation sign with the new key, and their key set has it."""
+    bureau.officer("officer1")
+    server = WebServer(config, tmp_path)
+    server.start()
+    try:
+        with Terminal(tmp_path / "handset", f"http://127.0.0.1:{server.port}") as terminal:
+            assert terminal.enrol(bureau.code(), "演示机").verdict is Verdict.OK
+            assert terminal.sign_in("officer1", PASSWORD).verdict is Verdict.OK
+            for _ in range(2):
+                terminal.create("case", CASE)
+                assert terminal.push().verdict is Verdict.OK
+                assert terminal.queue() == []
+                signing = run(config, "keys", "list").output.splitlines()[-1].split()[1]
+                receipts = bureau.change(lambda session: session.scalars(sa.select(ReceiptRow.jws)).all())
+                assert signing in {jwt.get_unverified_header(one)["kid"] for one in receipts}
+                run(config, "keys", "rotate")
+            assert len(terminal.session.keys().listed()) == 2
+    finally:
+        server.kill()
+
+
+def test_a_folder_without_keys_gets_none_by_looking(tmp_path: Path) -> None:
+    """A mistyped data folder is an error, not a new chain of trust."""
+    config = Config(tmp_path / "nowhere", "sqlite://")
+    for word in ("list", "rotate"):
+        assert CliRunner().invoke(cli, ["keys", word], obj=config).exit_code == 1
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_new_terminal_is_given_every_key(bureau: Bureau, config: Config, tmp_path: Path) -> None:

@@ -167,3 +167,17 @@ def test_an_unknown_need_is_kept_whole(bureau: Bureau) -> None:
         [result] = own.send(lonely)
         assert result["outcome"] == "parked"
         assert "duplicate" not in result
+
+
+def test_a_correction_is_kept_while_the_operation_waits(bureau: Bureau) -> None:
+    """What a person corrected and what was then parked is applied as corrected when its case comes."""
+    own, other = terminal(bureau, "zhang"), terminal(bureau, "wang")
+    case = other.create("case")
+    patch = own.patch("case", case["record"], 0, amount_fen=2**60)
+    assert own.send(patch)[0]["outcome"] == "quarantined"
+    order = {"reason": "按票据改正", "set": {"amount_fen": 500}}
+    replayed = bureau.console("shenhe", "supervisor").post(f"/quarantine/{patch['id']}/replay", order)
+    assert replayed.json["outcome"] == "parked"
+    other.done(case)
+    own.pull()
+    assert own.body(case["record"])["amount_fen"] == 500

@@ -102,24 +102,10 @@ def test_what_the_database_refuses_suffers_alone(bureau: Bureau) -> None:
     assert not {one["record"] for one in wrong} & own.held.keys()
 
 
-def test_what_is_not_there_yet_is_quarantined_by_name(bureau: Bureau) -> None:
-    """Nothing pretends: an operation that needs a missing feature changes nothing and says which."""
-    own = terminal(bureau, "zhang")
-    case = own.create("case")
-    own.done(case)
-    patch = own.patch("case", case["record"], 1, description="x")
-    missing = [{"action": "void", "reason": "x"}, {"action": "discard"}, {"group": {"id": new_id(), "size": 1}}]
-    results = own.send(*(patch | {"id": new_id()} | change for change in missing))
-    assert {(one["outcome"], one["problem"]["code"]) for one in results} == {("quarantined", "not_implemented")}
-    own.pull()
-    assert own.version(case["record"]) == 1
-
-
 def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
     """501 not_implemented, by the promised path and method."""
     own = terminal(bureau, "zhang", "supervisor")
     calls = [
-        "/sync/repair", "/sync/import",
         "/number-blocks", f"/number-blocks/{new_id()}/return", "/centre/events",
     ]  # fmt: skip
     answers = [own.handheld.client.post(f"/api/v1{path}", json={}, headers=own.handheld.bearer) for path in calls]

@@ -11,6 +11,7 @@ from flask import Flask
 
 from field_api.auth import officers
 from field_api.extensions import db
+from sync.store.tables import RecordRow
 from tests.integration.field import Terminal, terminal
 from tests.integration.people import Bureau
 
@@ -167,3 +168,27 @@ def test_lines_say_what_the_object_says(bureau: Bureau) -> None:
     page = own.ask().json
     assert changes == page.pop("changes")
     assert rest == page
+
+
+def test_a_page_is_bounded_in_bytes_too(bureau: Bureau) -> None:
+    """Large bodies make smaller pages, of one record at least, and all arrive; a repair's pages are bounded alike."""
+    own = terminal(bureau, "zhang")
+    cases = [own.create("case") for _ in range(7)]
+    own.done(*cases)
+    large = orjson.dumps({"description": "x" * 1_000_000}).decode()
+    ids = [one["record"] for one in cases]
+    bureau.change(
+        lambda session: session.execute(sa.update(RecordRow).where(RecordRow.id.in_(ids)).values(body=large))
+    )
+    reader = Terminal(own.handheld, own.officer)
+    sizes, more = [], True
+    while more:
+        page = reader.page(limit=2000)
+        sizes.append(sum(one["type"] == "case" for one in page["changes"]))
+        more = page["more"]
+    assert sum(sizes) == 7
+    assert max(sizes) < 5
+    sound = dict(reader.held)
+    reader.held = {record: held for record, held in sound.items() if record not in ids}
+    reader.repair()
+    assert reader.held == sound

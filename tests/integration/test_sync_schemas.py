@@ -109,6 +109,15 @@ class Home:
     def save(self, session: Session, records: Sequence[Record]) -> None:
         """There are no typed rows."""
 
+    def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
+        return frozenset()
+
+    def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
+        return ()
+
+    def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
+        return ()
+
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         return ()
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
+from field_api.app import _translate
 from field_api.auth.tables import Unit
 from field_api.extensions import db
 from field_api.problems import Problem
@@ -106,3 +107,12 @@ def test_a_fault_that_stays_is_raised_in_the_end(session: Session) -> None:
         write(session, work)
     assert next(tries) == MAX_TRIES + 1
     assert units(session) == []
+
+
+@pytest.mark.parametrize(
+    "error", [sa.exc.TimeoutError("pool"), sa.exc.OperationalError("SELECT 1", {}, Exception("server closed"))]
+)
+def test_a_database_that_has_no_connection_left_is_unavailable(error: Exception) -> None:
+    """Under load or without its database the service says 503 and when to come again, never 500."""
+    problem = _translate(error)
+    assert (problem.kind.code, problem.kind.status, problem.retry_after_s) == ("unavailable", 503, 5)

@@ -19,7 +19,7 @@ from importlib.util import spec_from_loader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-import hypothesis.strategies  # loaded before the forks, or each would load it again
+import hypothesis.strategies  # noqa: F401 - loaded before the forks, or each would load it again
 import pytest
 
 from tests.mutation.mutants import Mutant, compiled, mutants
@@ -28,8 +28,11 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ENGINE = ROOT / "sync" / "engine"
 LIST = ROOT / "docs" / "mutation.md"
 TESTS = sorted(str(path) for path in (ROOT / "tests" / "unit").glob("test_engine_*.py"))
-ARGUMENTS = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "--assert=plain"]
-TESTED_BY_MERGING = ("merge", "checks", "values")
+FEW = "tests.support.few_examples"
+ARGUMENTS = ["-x", "-q", "--noconftest", "-p", "no:cacheprovider", "--assert=plain", "-p", FEW]
+# Which tests are likely to notice, by module; they go first, the others follow.
+LIKELY = {"checks": "faults", "kinds": "faults", "cursor": "cursor", "translate": "translate", "merge": "merge",
+          "voids": "void", "values": "faults"}
 LIMIT_S = 60.0
 MEMORY_BYTES = 4 << 30
 
@@ -59,11 +62,9 @@ def _start(mutant: Mutant | None) -> int:
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
         if mutant is not None:
             sys.meta_path.insert(0, _Changed(f"sync.engine.{mutant.path.stem}", compiled(mutant)))
-        hypothesis.settings.register_profile("mutation", deadline=None, derandomize=True, max_examples=40)
-        hypothesis.settings.load_profile("mutation")
-        # What is likely to notice goes first.
-        first = mutant is None or mutant.path.stem in TESTED_BY_MERGING
-        os._exit(int(pytest.main([*ARGUMENTS, *(TESTS if first else reversed(TESTS))])))
+        likely = LIKELY.get(mutant.path.stem, "clocks") if mutant else ""
+        tests = sorted(TESTS, key=lambda path: likely not in Path(path).name)
+        os._exit(int(pytest.main([*ARGUMENTS, *tests])))
     finally:
         os._exit(70)
 

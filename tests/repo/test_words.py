@@ -20,7 +20,7 @@ from sync.service import decode
 PROTOCOL = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 SOURCES = [path for name in ("sync", "field_api", "media", "worker") for path in (ROOT / name).rglob("*.py")]
 # Whose argument (by position) is the code of a fault: the constructors of what `errors` holds.
-FAULT_MAKERS = {"Fault": 0, "_error": 1, "_fault": 1, "_at": 1}
+FAULT_MAKERS = {"Fault": 0, "_error": 1, "_fault": 1, "_at": 1, "_refuse": 1}
 PROBLEM_MAKERS = {"Problem": 0, "refuse": 1}
 SHORTEST, LONGEST = 1, 90
 

@@ -27,6 +27,7 @@ class Lives:
     def __init__(self, config: Config, folder: Path) -> None:
         self.port = free_port()
         self.url = f"http://{HOST}:{self.port}"
+        self.session = 0
         self.log_path = folder / "web.log"
         self._environment = plain_environment(folder) | {
             "FIELDPOST_DATA": str(config.data),
@@ -52,7 +53,7 @@ class Lives:
     def start(self) -> None:
         """Begin a life, and wait until it answers."""
         self._tell("start")
-        self._heard("started")
+        self.session = int(self._heard("started").split()[1])
         wait_until(lambda: answers_http(self.port, "/healthz"), f"a life; its log: {self.log_path}", 60)
 
     def kill(self) -> None:
@@ -65,10 +66,11 @@ class Lives:
         self._popen.stdin.write(f"{word}\n")
         self._popen.stdin.flush()
 
-    def _heard(self, word: str) -> None:
+    def _heard(self, word: str) -> str:
         assert self._popen.stdout is not None
         heard = self._popen.stdout.readline().strip()
-        assert heard == word, self.log_path.read_text(errors="replace")[-4000:]
+        assert heard.startswith(word), self.log_path.read_text(errors="replace")[-4000:]
+        return heard
 
 
 def _live(port: int) -> int:
@@ -110,7 +112,7 @@ def main(port: int) -> None:
         for line in sys.stdin:
             if line.strip() == "start":
                 child = _live(port)
-                _say("started")
+                _say(f"started {child}")
             else:
                 _end(child)
                 child = 0

@@ -4,8 +4,6 @@ from collections.abc import Callable
 
 import httpx
 
-from tests.support.wire_server import WireTransport
-
 PORTAL = b"<html><body>Sign in to this network</body></html>"
 
 
@@ -16,7 +14,7 @@ class Killed(BaseException):
 class FaultyLine(httpx.BaseTransport):
     """A line with a fault plan: `wire_faults` holds (matches, fault) pairs, each used once, in order."""
 
-    def __init__(self, inner: WireTransport) -> None:
+    def __init__(self, inner: httpx.BaseTransport) -> None:
         self.inner = inner
         self.faults: list[tuple[Callable[[httpx.Request], bool], str]] = []
         self.seen: list[tuple[str, str, bytes]] = []

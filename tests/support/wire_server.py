@@ -39,6 +39,7 @@ class WireServer:
         self.safe_before: str | None = None
         self.control: dict[str, Any] = {}
         self.control_done: list[str] = []
+        self.backoff_ms = 0
         self.records: dict[str, dict[str, Any]] = {}
         self.log: list[tuple[str, str]] = []
         self.inbox: dict[str, dict[str, Any]] = {}
@@ -131,7 +132,7 @@ class WireServer:
             }
         )
         self.chain[body["store"]] = hashlib.sha256(receipt.encode()).hexdigest()
-        answer = {"batch": body["batch"], "results": results, "receipt": receipt, "backoff_ms": 0}
+        answer = {"batch": body["batch"], "results": results, "receipt": receipt, "backoff_ms": self.backoff_ms}
         answer.update({"highest_number": max(numbers, default=0), "missing_numbers": [], "control": {}})
         return Answer(200, answer)
 

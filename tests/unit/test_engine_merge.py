@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync.engine.kinds import TIME, integer, text
+from sync.engine.kinds import TIME, group, integer, text
 from sync.engine.merge import merge
 from sync.engine.values import Author, Decision, Field, MergeClass, Operation, Record, RecordType, Stamp, Transition
 
@@ -303,3 +303,34 @@ def test_merging_is_a_function_and_takes_its_record_as_it_was(values: dict[str, 
     before = dict(record.body)
     assert merge(CASE, record, _patch(base=base, **values)) == merge(CASE, record, _patch(base=base, **values))
     assert record.body == before
+
+
+def test_a_masked_author_sets_nothing_that_he_does_not_see() -> None:
+    """A withheld part at creation, and later the whole field that holds one; what is not withheld he may."""
+    parts = group({"name": text(20), "secret": text(20)})
+    masked_type = replace(
+        CASE,
+        fields=dict(CASE.fields) | {"person": Field("person", parts, MergeClass.MANUAL)},
+        masked=("person.secret",),
+    )
+    masked = replace(AUTHORS["officer"], masked=True)
+
+    def create(**person: str) -> Operation:
+        return Operation("op", "create", "case", "r", masked, "", set={"title": "t", "person": person})
+
+    assert _code(merge(masked_type, None, create(secret="x"))) == "not_permitted"
+    made = merge(masked_type, None, create(name="x"))
+    assert made.outcome == "applied"
+    later = Operation("op2", "patch", "case", "r", masked, "", base=1, set={"person": {"name": "y"}})
+    assert _code(merge(masked_type, made.record, later)) == "not_permitted"
+    assert merge(masked_type, made.record, replace(later, set={"title": "y"})).outcome == "applied"
+
+
+def test_a_step_that_would_change_what_is_written_once_is_quarantined() -> None:
+    """The step is not taken, and the problem points at the field."""
+    record = _record("write_once", STANDING["officer, seen"], write_once="first", state="draft")
+    decision = merge(CASE, record, _step("open", write_once="second"))
+    assert _code(decision) == "write_once_changed"
+    assert decision.record is record
+    assert decision.problem is not None
+    assert decision.problem.wire()["errors"][0]["pointer"] == "/set/write_once"
