@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import secrets
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -22,7 +23,7 @@ from field_api.casework.bureau import Bureau
 from field_api.config import Config
 from field_api.console import blueprints as console_blueprints
 from field_api.console.page import is_for_people, problem_response
-from field_api.extensions import Services, db
+from field_api.extensions import Services, db, utc_now
 from field_api.metrics import Metrics
 from field_api.nudges import Nudges
 from field_api.problems import Problem, document
@@ -36,10 +37,11 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "batch_too_large", 415: "unsupported_media"}
 
 
-def create_app(config: Config, *, nudges: bool = True) -> Flask:
+def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetime] = utc_now) -> Flask:
     """Build the application; opens the data folder, touches no table.
 
     nudges: tell the relay, where Redis is named, that something is due; the background programs need not.
+    now: the server's clock; a simulation brings its own.
     """
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     app = Flask("field_api", static_folder=None)
@@ -52,7 +54,7 @@ def create_app(config: Config, *, nudges: bool = True) -> Flask:
     home = Bureau(config.region, config.offline_ttl_s)
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
-    uploads = Uploads(config.data / "uploads", blobs, lambda: datetime.now(UTC), limits)
+    uploads = Uploads(config.data / "uploads", blobs, now, limits)
     app.extensions["fieldpost"] = Services(
         config=config,
         keys=Keys.open(config.data / "keys"),
@@ -62,6 +64,7 @@ def create_app(config: Config, *, nudges: bool = True) -> Flask:
         uploads=uploads,
         upload_lines=_upload_lines(config),
         nudges=Nudges(config.redis_url) if nudges and config.redis_url else None,
+        now=now,
     )
     observe.watch(app, metrics)
     gauges.register()

@@ -12,7 +12,7 @@ import io
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, BinaryIO, Literal, cast
 
 import orjson
@@ -142,7 +142,7 @@ def _check_path(path: dict[str, Any]) -> None:
 def _identify(caller: Caller, *, receive_revoked: bool) -> Identity | None:
     if caller == "anyone":
         return None
-    session, keys, now = db.session(), services().keys, datetime.now(UTC)
+    session, keys, now = db.session(), services().keys, services().now()
     header = request.headers.get("Authorization", "")
     if caller == "console" or (caller == "either" and not header):
         return identify_console(session, keys, request, now)
@@ -191,7 +191,7 @@ def _run(
 
     def work() -> Any:
         # A new instant for every try: what a repeated transaction writes is not older than what it reads.
-        context = Context(session, held.config, held.keys, datetime.now(UTC), who)
+        context = Context(session, held.config, held.keys, held.now(), who)
         return view(context, *arguments, **path)
 
     if mode == "own":

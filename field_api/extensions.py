@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from threading import BoundedSemaphore
 
 from flask import current_app, has_app_context
@@ -22,12 +24,16 @@ from sync.store.base import Base
 db = SQLAlchemy(metadata=Base.metadata, disable_autonaming=True)
 
 
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """What an application holds beside its database, made once.
 
     upload_lines: how many requests of this process may wait for a photo's bytes at once. nudges: None where
-    no relay is to be told.
+    no relay is to be told. now: the server's clock.
     """
 
     config: Config
@@ -38,6 +44,7 @@ class Services:
     uploads: Uploads
     upload_lines: BoundedSemaphore
     nudges: Nudges | None
+    now: Callable[[], datetime] = utc_now
 
 
 def services() -> Services:

@@ -121,6 +121,7 @@ def _hand_over(name: str, module: str, attribute: str, summary: str) -> None:
 
 HANDED_OVER = {
     "demo": ("demo.cli", "main", "Play the main job on real parts, then check it (演示)."),
+    "sim": ("simulation.cli", "main", "Play seeded days over a bad line, and check them (模拟)."),
     "bench": ("benchmarks.cli", "main", "Measure (性能测试)."),
     "centre": ("reference.centre.__main__", "main", "Run a centre to deliver to (模拟中心)."),
     "db": ("field_api.cli", "cli", "Keep the database: `db upgrade`, `db epoch` (数据库)."),

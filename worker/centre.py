@@ -82,10 +82,13 @@ class Answer:
 class CentreClient:
     """Speak to one centre; safe between threads; each request has a connection of its own."""
 
-    def __init__(self, base_url: str, token: str, timeout_s: float = 20.0) -> None:
+    def __init__(
+        self, base_url: str, token: str, timeout_s: float = 20.0, transport: httpx.BaseTransport | None = None
+    ) -> None:
         """Prepare to speak to `base_url`; nothing is sent yet.
 
         timeout_s: for a whole exchange; an upload gets as much more as its size needs on a slow line.
+        transport: any of httpx's, for a centre in this process.
 
         Raises: ValueError when the address or the token could never work.
         """
@@ -104,6 +107,7 @@ class CentreClient:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"},
             timeout=timeout_s,
+            transport=transport,
             follow_redirects=False,
             trust_env=False,  # a .netrc would replace our token, a proxy variable would see the cases
             verify=ssl.create_default_context(),

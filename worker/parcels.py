@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -12,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from field_api.casework import delivery
 from field_api.config import Config
+from field_api.extensions import utc_now
 from field_api.transactions import write
 from media.blobs import Blobs
 from media.errors import BlobMissing
@@ -38,6 +40,8 @@ class Carrier:
     config: Config
     blobs: Blobs
     client: CentreClient
+    now: Callable[[], datetime] = utc_now
+    pause: Callable[[float, int, float | None], float] = pause_s
 
     def carry(self, row: str) -> None:
         """Deliver a row if it is due and its turn. Writes: outbox, case, in transactions of its own."""
@@ -60,7 +64,7 @@ class Carrier:
             self.session,
             self.home,
             row,
-            datetime.now(UTC),
+            self.now(),
             lease_s=config.lease_s,
             pause_s=config.retry_base_s,
             attempts=config.delivery_attempts,
@@ -99,18 +103,18 @@ class Carrier:
 
     def _hold(self, row: OutboxRow, needed_s: float) -> None:
         """Keep the row for the length of one more call. Raises: Overtaken."""
-        until = datetime.now(UTC) + timedelta(seconds=self.config.lease_s + needed_s)
+        until = self.now() + timedelta(seconds=self.config.lease_s + needed_s)
         if not write(self.session, lambda: outbox.renew(self.session, row.id, row.attempts, until)):
             raise Overtaken
 
     def _conclude(self, row: OutboxRow, outcome: Delivered | Refused | Later) -> None:
-        session, config, now = self.session, self.config, datetime.now(UTC)
+        session, config, now = self.session, self.config, self.now()
         if isinstance(outcome, Delivered):
             delivery.delivered(session, self.home, row, outcome.task_number, now)
         elif isinstance(outcome, Refused):
             delivery.refused(session, self.home, row, outcome.message or outcome.code, now)
         else:
-            pause = pause_s(config.retry_base_s, row.attempts, outcome.retry_after_s)
+            pause = self.pause(config.retry_base_s, row.attempts, outcome.retry_after_s)
             delivery.failed(
                 session,
                 self.home,

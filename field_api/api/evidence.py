@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from datetime import UTC, datetime
 from typing import BinaryIO
 
 from flask import Blueprint, request
@@ -94,7 +93,7 @@ def _show(context: Context, photo: Photo, kind: str) -> Answer:
         write(
             context.session,
             lambda: custody.note_view(
-                context.session, context.identity, photo.evidence, kind, datetime.now(UTC)
+                context.session, context.identity, photo.evidence, kind, services().now()
             ),
         )
         media_type = photo.media_type if kind == "original" else DERIVED_TYPE

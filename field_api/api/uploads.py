@@ -6,7 +6,6 @@ No transaction is open while bytes flow: a line can be slow for an hour.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from flask import Blueprint, Response, request
 from werkzeug.http import http_date
@@ -79,7 +78,7 @@ def create(context: Context) -> Answer:
         upload = write(
             session,
             lambda: opening.open_upload(
-                session, held.home, held.uploads, context.identity, new, creation, datetime.now(UTC)
+                session, held.home, held.uploads, context.identity, new, creation, held.now()
             ),
         )
         if carries and upload.state == "open" and upload.offset == 0:
@@ -201,7 +200,7 @@ def _finish(context: Context, upload: UploadState) -> UploadState:
     completed = held.uploads.complete(upload)
     settled = write(
         session,
-        lambda: opening.settle(session, held.home, held.uploads, completed, datetime.now(UTC)),
+        lambda: opening.settle(session, held.home, held.uploads, completed, held.now()),
     )
     if not completed.matches:
         raise Problem("digest_mismatch")

@@ -5,17 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
-import uuid_utils
 from sqlalchemy.orm import Mapped, mapped_column
 
 from sync.store.base import Base, Id, Json, UtcDateTime
+from sync.store.ids import new_id
 
 DIGEST = sa.String(64)
-
-
-def new_id() -> str:
-    """A new UUID, version 7."""
-    return str(uuid_utils.uuid7())
 
 
 def _now() -> datetime:

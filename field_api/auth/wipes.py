@@ -13,8 +13,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.auth.tables import Terminal, WipeOrder, new_id
+from field_api.auth.tables import Terminal, WipeOrder
 from field_api.problems import Problem
+from sync.store.ids import new_id
 
 # For whoever reads terminals: its open order, beside the terminal's own columns.
 OPEN = sa.and_(WipeOrder.terminal == Terminal.id, WipeOrder.confirmed_at.is_(None))

@@ -35,7 +35,7 @@ def publish_categories(session: Session, home: Home, now: datetime) -> int:
     return len(fresh)
 
 
-def publish_officer(session: Session, home: Home, officer: Officer) -> None:
+def publish_officer(session: Session, home: Home, officer: Officer, now: datetime | None = None) -> None:
     """Let terminals know an officer by name, badge, unit and roles. Writes: the officer's record."""
     values = {
         "name": officer.name,
@@ -44,23 +44,34 @@ def publish_officer(session: Session, home: Home, officer: Officer) -> None:
         "roles": list(officer.roles),
         "status": "disabled" if officer.disabled_at else "active",
     }
-    _publish(session, home, "officer", officer.id, values)
+    _publish(session, home, "officer", officer.id, values, now)
 
 
-def publish_grid(session: Session, home: Home, values: Mapping[str, Any]) -> str:
+def publish_grid(
+    session: Session, home: Home, values: Mapping[str, Any], now: datetime | None = None
+) -> str:
     """Add a grid, or change the one with this `code`. Returns its record id. Writes: grid."""
     known = session.scalar(sa.select(Grid.id).where(Grid.code == values["code"]))
-    return _publish(session, home, "grid", known or new_id(), values)
+    return _publish(session, home, "grid", known or new_id(), values, now)
 
 
-def publish_permit(session: Session, home: Home, values: Mapping[str, Any]) -> str:
+def publish_permit(
+    session: Session, home: Home, values: Mapping[str, Any], now: datetime | None = None
+) -> str:
     """Add a permit, or change the one with this `permit_no`. Returns its record id. Writes: permit."""
     known = session.scalar(sa.select(Permit.id).where(Permit.permit_no == values["permit_no"]))
-    return _publish(session, home, "permit", known or new_id(), values)
+    return _publish(session, home, "permit", known or new_id(), values, now)
 
 
-def _publish(session: Session, home: Home, record_type: str, record: str, values: Mapping[str, Any]) -> str:
-    now = datetime.now(UTC)
+def _publish(
+    session: Session,
+    home: Home,
+    record_type: str,
+    record: str,
+    values: Mapping[str, Any],
+    now: datetime | None = None,
+) -> str:
+    now = now or datetime.now(UTC)
     body = session.scalar(sa.select(RecordRow.body).where(RecordRow.id == record))
     if body is None:
         _apply(session, home, [server.create(record_type, record, values, now)], now)

@@ -14,14 +14,16 @@ from field_api.casework.reference import publish_officer
 from sync.service.home import Home
 
 
-def add(session: Session, home: Home, new: NewOfficer, password_hash: str) -> Officer:
+def add(
+    session: Session, home: Home, new: NewOfficer, password_hash: str, now: datetime | None = None
+) -> Officer:
     """Add an officer, and let terminals know him, in one transaction. Writes: the officer and his record.
 
     Raises:
         OfficerError: as `officers.add_officer`.
     """
     officer = officers.add_officer(session, new, password_hash)
-    publish_officer(session, home, officer)
+    publish_officer(session, home, officer, now)
     return officer
 
 
@@ -31,7 +33,7 @@ def disable(session: Session, home: Home, officer: str, now: datetime) -> None:
     Raises:
         Problem: not_found.
     """
-    publish_officer(session, home, officers.disable(session, officer, now))
+    publish_officer(session, home, officers.disable(session, officer, now), now)
 
 
 def assign(session: Session, home: Home, officer: str, new: Assignment, now: datetime) -> None:
@@ -41,4 +43,4 @@ def assign(session: Session, home: Home, officer: str, new: Assignment, now: dat
         Problem: not_found.
         OfficerError: an unknown unit.
     """
-    publish_officer(session, home, assignments.assign(session, officer, new, now))
+    publish_officer(session, home, assignments.assign(session, officer, new, now), now)

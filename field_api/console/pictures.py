@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any, BinaryIO
 from uuid import UUID
 
@@ -32,7 +31,7 @@ def picture(evidence: UUID, kind: str) -> Response:
     """Stream a picture; that it is shown is on disk before the stream begins."""
     if kind not in KINDS:
         raise Problem("not_found")
-    session, now = db.session(), datetime.now(UTC)
+    session, now = db.session(), services().now()
     identity = g.who = identify_console(session, services().keys, request, now)
     body = read(session, lambda: _body(session, identity, str(evidence), kind))
     opened = _open(body, kind)

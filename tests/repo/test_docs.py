@@ -17,7 +17,8 @@ DOCS = ROOT / "docs"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 VARIABLE = re.compile(r"\bFIELDPOST_[A-Z_]*[A-Z]\b")
-PACKAGES = ("field_api", "sync", "media", "worker", "launcher", "reference", "demo", "benchmarks", "migrations")
+SERVER = ("field_api", "sync", "media", "worker", "migrations")
+PACKAGES = (*SERVER, "launcher", "reference", "demo", "benchmarks", "simulation")
 
 
 def text_of(name: str) -> str:
