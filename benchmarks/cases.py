@@ -87,20 +87,23 @@ class Writer:
     def _sentence(self) -> str:
         return self._random.choice(SENTENCES)
 
-    def mixed(self, count: int) -> list[dict[str, Any]]:
-        """The mix, `count` operations of it, as one batch; later edits also reach cases of the batch before."""
+    def mixed(self, count: int, photos: int = PHOTOS) -> list[dict[str, Any]]:
+        """The mix, `count` operations of it, as one batch; later edits also reach cases of the batch before.
+
+        photos: how many of each twenty-five creates are photos' records.
+        """
         made: list[dict[str, Any]] = []
         for _ in range(-(-count // MIX)):
-            made += self._mix()
+            made += self._mix(photos)
         return made[:count]
 
-    def _mix(self) -> list[dict[str, Any]]:
-        creates = [self.case() for _ in range(CASES)]
+    def _mix(self, photo_count: int) -> list[dict[str, Any]]:
+        creates = [self.case() for _ in range(CASES + PHOTOS - photo_count)]
         names = [one["record"] for one in creates]
         base = {one["record"]: {"operation": one["id"]} for one in creates}
         known = self._random.sample(self.earlier, min(PATCHES // 2, len(self.earlier)))
         edited = known + names[: PATCHES - len(known)]
-        photos = [self.photo(names[index // 2]) for index in range(PHOTOS)]
+        photos = [self.photo(names[index // 2]) for index in range(photo_count)]
         appends = [self.append(name) for name in names[:APPENDS]]
         patches = [self.patch(name, base.get(name, 1)) for name in edited]
         steps = [self.operation("transition", name, base=base[name], event="register") for name in names[:TRANSITIONS]]
@@ -137,6 +140,12 @@ def fields(source: random.Random, size: int) -> dict[str, Any]:
     while size_of(values) < size - 40 and len(note) < 20:
         note.append(source.choice(SENTENCES) * 3)
     return values
+
+
+def document(source: random.Random, size: int = CREATE_BYTES) -> dict[str, Any]:
+    """A whole case with its timeline as one document, for servers that know no lists."""
+    steps = [{"id": str(uuid7()), "step": step, "at": moment()} for step in STEPS]
+    return {**fields(source, size - size_of(steps) - 14), "timeline": steps}
 
 
 def position(source: random.Random) -> dict[str, Any]:

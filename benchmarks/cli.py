@@ -22,6 +22,7 @@ from benchmarks.figures.shift import shift
 from benchmarks.figures.stale import stale
 from benchmarks.figures.uploads import uploads
 from benchmarks.measure import FULL, QUICK, Figure, Scale, Stage
+from benchmarks.peers import compare
 from benchmarks.site import LIFE_S, running
 from launcher.installation import ROOT
 
@@ -36,9 +37,12 @@ DATABASES = ("sqlite", "postgresql")
 def main(argv: list[str] | None = None) -> int:
     """Measure, print the table, and write the raw results beside the others."""
     options = _parse(argv)
+    command = " ".join(["./fieldpost bench", *(argv or [])])
+    if options.peers:
+        return _compare(options, command)
     scale = replace(QUICK if options.quick else FULL, **({"repeat": options.repeat} if options.repeat else {}))
     names = options.only or list(FIGURES)
-    results = report.begin(" ".join(["./fieldpost bench", *(argv or [])]), scale)
+    results = report.begin(command, scale)
     for database in _databases(options):
         results["databases"].append(_measure(database, options, scale, names))
     report.write(results, options.output, "quick" if options.quick else "speed")
@@ -52,6 +56,7 @@ def _parse(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--database-url", help="an empty PostgreSQL database instead of one of the run's own")
     parser.add_argument("--repeat", type=int, help="runs of each figure (重复次数)")
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; the numbers mean nothing")
+    parser.add_argument("--peers", action="store_true", help="other sync servers on the same work (同类对比)")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results")
     return parser.parse_args(argv)
 
@@ -60,6 +65,16 @@ def _databases(options: argparse.Namespace) -> tuple[str, ...]:
     if options.database_url:
         return ("postgresql",)
     return (options.database,) if options.database else DATABASES
+
+
+def _compare(options: argparse.Namespace, command: str) -> int:
+    scale = compare.peers_scale(options.quick, options.repeat)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fieldpost-peers-", dir=_disk()))
+        stages = [stack.enter_context(stage_on(database, scale)) for database in _databases(options)]
+        results = compare.compare(stages, Path(folder), scale, command)
+    report.write(results, options.output, "quick-peers" if options.quick else "peers")
+    return 0
 
 
 def _measure(database: str, options: argparse.Namespace, scale: Scale, names: list[str]) -> dict[str, Any]:
@@ -82,10 +97,8 @@ def _measure(database: str, options: argparse.Namespace, scale: Scale, names: li
 @contextmanager
 def stage_on(database: str, scale: Scale, url: str | None = None) -> Iterator[Stage]:
     """Start an installation on a database of its own, in a folder on a real disk."""
-    folder = ROOT / "var"
-    folder.mkdir(exist_ok=True)
     with ExitStack() as stack:
-        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="fieldpost-bench-", dir=folder))
+        data = stack.enter_context(tempfile.TemporaryDirectory(prefix="fieldpost-bench-", dir=_disk()))
         stack.enter_context(_environment())
         cluster = None
         if database == "postgresql" and url is None:
@@ -93,6 +106,12 @@ def stage_on(database: str, scale: Scale, url: str | None = None) -> Iterator[St
             url = stack.enter_context(server.fresh_database())
         site = stack.enter_context(running(Path(data), url, cluster) if cluster else running(Path(data), url))
         yield Stage(site, scale, len(os.sched_getaffinity(0)) + len(site.load_cores))
+
+
+def _disk() -> Path:
+    folder = ROOT / "var"
+    folder.mkdir(exist_ok=True)
+    return folder
 
 
 @contextmanager

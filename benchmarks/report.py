@@ -94,7 +94,10 @@ def write(results: dict[str, Any], folder: Path, kind: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y-%m-%d}-{kind}.json"
     path.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    sys.stdout.write(f"\n{text}\n{path}\n")
+    for one in results["databases"]:
+        facts = ", ".join(f"{name} {value}" for name, value in one.items() if isinstance(value, str | int | float))
+        sys.stdout.write(f"\n{facts}")
+    sys.stdout.write(f"\n\n{text}\n{path}\n")
 
 
 def _short(value: float) -> str:

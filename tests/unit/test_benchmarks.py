@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import random
 import socket
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,9 +15,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from benchmarks import report
-from benchmarks.cases import CREATE_BYTES, Writer, size_of
+from benchmarks.cases import CREATE_BYTES, Writer, document, size_of
+from benchmarks.crew import Requests
 from benchmarks.lines import Line, LineCut, request
 from benchmarks.measure import Figure, Target, percentile
+from benchmarks.peers import work
 from benchmarks.rows import Text
 
 KEY = Ed25519PrivateKey.generate().private_bytes_raw()
@@ -127,6 +130,27 @@ def test_the_tail_of_a_pull_is_read_without_the_rest() -> None:
 def test_a_percentile_is_the_value_that_so_many_do_not_exceed(share: float, value: int) -> None:
     """Of 1 to 100, unordered."""
     assert percentile([*range(100, 0, -1)], share) == value
+
+
+@pytest.mark.parametrize(
+    ("build", "key"), [(work.kinto, "requests"), (work.pocketbase, "requests"), (work.pouchdb, "docs")]
+)
+def test_every_peer_is_given_the_same_work(build: Callable[..., Requests], key: str) -> None:
+    """Fifty operations a batch, half of them new documents of 1.5 KB, the others edits of known ones."""
+    made = build(work.Address(1), 1, 3, work.CREATES).requests
+    batches = [json.loads(one.partition(b"\r\n\r\n")[2])[key] for one in made]
+    assert [len(batch) for batch in batches] == [50, 50, 50]
+    names = [[one.get("path") or one.get("url") or one["_id"] for one in batch] for batch in batches]
+    ids = [[one.get("body", {}).get("id") or name.rsplit("/")[-1] for one, name in zip(batch, called, strict=True)]
+           for batch, called in zip(batches, names, strict=True)]  # fmt: skip
+    known: set[str] = set()
+    for batch in ids:
+        new, edited = set(batch[:25]), {name.rsplit("/")[-1] for name in batch[25:]}
+        assert len(new) == 25
+        assert not new & known
+        assert edited <= known | new
+        known |= new
+    assert all(abs(size_of(document(random.Random(seed))) - CREATE_BYTES) < 200 for seed in range(9))
 
 
 def test_the_table_says_what_was_not_met() -> None:
