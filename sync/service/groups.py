@@ -128,7 +128,7 @@ class Groups:
             circle.here[id_] = received
         else:
             circle.bad.append(id_)
-            self._refuse([received], "")
+            self._refuse([received])
         members = list(circle.here.values())
         if circle.dismissed or circle.differs:
             circle.here.clear()
@@ -190,7 +190,7 @@ class Groups:
         self._space.note(offender, Decision(decision.outcome, None, problem=decision.problem))
         self._refuse([one for one in members if one is not offender], "member_refused", offender.operation.id)
 
-    def _refuse(self, members: Iterable[Received], code: str, other: str | None = None) -> None:
+    def _refuse(self, members: Iterable[Received], code: str = "", other: str | None = None) -> None:
         """Quarantine members, each for its own problem if it has one."""
         for one in members:
             if one.problem is not None:
