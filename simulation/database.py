@@ -44,7 +44,8 @@ class SqliteDatabase:
         shutil.copyfile(self._path, self._folder / f"{name}.saved")
 
     def load(self, name: str) -> None:
-        for suffix in ("-wal", "-shm"):
+        # A new file, not new bytes in the old one: a killed server's connection may still hold that.
+        for suffix in ("", "-wal", "-shm"):
             Path(f"{self._path}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._folder / f"{name}.saved", self._path)
 

@@ -80,7 +80,10 @@ class Held:
         )
 
     def mark(self, replaced: Any) -> None:
-        """Mark the records of replaced buckets as out of date, for what follows to refill."""
+        """Mark what is known of replaced buckets as out of date, for what follows to refill.
+
+        Own edits too: one may have been accepted after the scope was lost, and then no page names its record.
+        """
         buckets = {one for one in replaced if isinstance(one, int)} if isinstance(replaced, list) else set()
         if not buckets:
             return
@@ -89,6 +92,12 @@ class Held:
             if bucket(row["id"]) in buckets:
                 self._store.execute(
                     "UPDATE record SET generation = ? WHERE id = ?", generation - 1, row["id"]
+                )
+        for row in self._store.all("SELECT DISTINCT record FROM standing"):
+            if bucket(row["record"]) in buckets:
+                self._store.execute(
+                    "UPDATE operation SET generation = ? WHERE record = ? AND state IN ('settled', 'final')",
+                    *(generation - 1, row["record"]),
                 )
 
     def forget(self) -> None:
