@@ -81,8 +81,7 @@ class Oracle(GroupHouse):
         store, text, known = envelope["store"], canonical(payload), self._kept.get(payload["id"])
         reused = self._count(store, payload)
         if known is not None and known.text != text:
-            flags = ["number_reused"] if reused else []
-            return lambda: bare(payload["id"], quarantined("operation_id_reused"), flags)
+            return lambda: bare(payload["id"], quarantined("operation_id_reused"), [])
         if known is not None:
             repeated = known.final or known.id in self._answering
             if known.outcome == "parked" and known.id not in self._again:
@@ -98,6 +97,9 @@ class Oracle(GroupHouse):
             (now_ms, payload.get("number") or 0, payload["id"]), flags,
             clock_of(payload.get("hlc"), now_ms, self._terminal_no.get(terminal, "")),
         )  # fmt: skip
+        if reused:
+            self._copied.add(store)
+        one.copied = store in self._copied
         self._kept[one.id] = one
         self._answering.add(one.id)
         self._again.add(one.id)

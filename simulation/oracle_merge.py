@@ -31,6 +31,7 @@ class Stamp:
     store: str
     supervisor: bool
     clock: str
+    number: int | None = None
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Edit:
     seen: int
     clock: str
     event: str = ""
+    number: int | None = None
+    copied: bool = False
     words: dict[str, str] = field(default_factory=dict)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     changed: dict[str, Any] = field(default_factory=dict)
@@ -135,9 +138,12 @@ def _judge(edit: Edit, record: Record, name: str, value: Any, kind: Mapping[str,
         return "applied"
     if class_ == "write_once":
         raise Refused("write_once_changed")
+    own = bool(edit.author.store) and stamp.store == edit.author.store and not edit.copied
+    if own and edit.number is not None and stamp.number is not None and edit.number < stamp.number:
+        return "kept_server"
     if class_ == "supervisor_wins" and stamp.supervisor and not edit.author.supervisor:
         return _lose(edit, name, value, standing, class_, "proposed")
-    if stamp.version <= edit.seen or (edit.author.store and stamp.store == edit.author.store):
+    if stamp.version <= edit.seen or own:
         return "applied"
     return _judge_unseen(edit, name, value, standing, class_, stamp, locked=locked)
 

@@ -97,7 +97,10 @@ def judge(
         return Verdict(UNCHANGED)
     if declared.merge is MergeClass.WRITE_ONCE and stamp is not None:
         raise WriteOnceChanged(declared.name)
-    seen = stamp is None or stamp.version <= operation.base or stamp.store == author.store
+    own = stamp is not None and stamp.store == author.store and not operation.copied
+    if own and stamp is not None and _is_earlier(operation, stamp):
+        return Verdict(KEPT)  # it waited; what the same hand wrote later stands, and nobody lost anything
+    seen = stamp is None or stamp.version <= operation.base or own
     if declared.merge is MergeClass.SUPERVISOR_WINS and not author.server and stamp is not None:
         return _supervised(stamp, operation, seen, locked)
     if seen or author.server:
@@ -107,6 +110,11 @@ def judge(
     if declared.merge is MergeClass.OFFICER_UNTIL_LOCK and locked:
         return Verdict(PROPOSED, lost="mine")
     return Verdict(KEPT, lost="mine")
+
+
+def _is_earlier(operation: Operation, stamp: Stamp) -> bool:
+    """Say whether an operation was written before the one of its own store that gave the standing value."""
+    return operation.number is not None and stamp.number is not None and operation.number < stamp.number
 
 
 def _supervised(stamp: Stamp, operation: Operation, seen: bool, locked: bool) -> Verdict:

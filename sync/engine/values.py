@@ -129,6 +129,7 @@ class Operation:
     """One edit. `base`: the version its author saw; times and hlc as the device gave them.
 
     kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
+    copied: its store exists twice, so that it has seen what its base says and no more of that store.
     element: the id of the list's element that is voided; `item` is one that is appended.
     """
 
@@ -149,6 +150,7 @@ class Operation:
     kept: Mapping[str, Any] = field(default_factory=dict)
     element: str | None = None
     reason: str | None = None
+    copied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +171,7 @@ ALONE = Around()
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """Who gave a field its standing value, and at which version."""
+    """Who gave a field its standing value, and at which version. `number`: the operation's, in its store."""
 
     version: int
     store: str
@@ -178,13 +180,21 @@ class Stamp:
     officer: str
     at: str
     operation: str
+    number: int | None = None
 
 
 def stamp_of(operation: Operation, version: int) -> Stamp:
     """The stamp that an operation leaves on what it changes."""
     author = operation.author
     return Stamp(
-        version, author.store, operation.hlc, author.supervisor, author.officer, operation.at, operation.id
+        version,
+        author.store,
+        operation.hlc,
+        author.supervisor,
+        author.officer,
+        operation.at,
+        operation.id,
+        operation.number,
     )
 
 

@@ -117,7 +117,8 @@ def revive(row: Any, schemas: Schemas, repair: Mapping[str, Any] | None = None) 
     operation = _named(row, author)
     if problem is None:
         # Under the name that the inbox knows it by: a reused id must never reach the row of its first bearer.
-        operation = replace(_operation(raw, author, context.get("hlc", ""), reading.kept), id=row.id)
+        operation = _operation(raw, author, context.get("hlc", ""), reading.kept)
+        operation = replace(operation, id=row.id, copied=context.get("copied", False))
     base = raw.get("base") if problem is None else None
     scope = context.get("scope")
     return Received(

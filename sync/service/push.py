@@ -94,8 +94,9 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
     booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
-    received = _flagged(booked, store["numbers"])
-    results = _take(session, home, received, now, hlc.parse(batch.clock.get("hlc")))
+    rows = _known(session, booked)
+    received = _flagged(booked, rows, store)
+    results = _take(session, home, received, rows, now, hlc.parse(batch.clock.get("hlc")))
     store["numbers"] = numbers.add(
         store["numbers"], [one.operation.number for one in received if one.operation.number is not None]
     )
@@ -153,28 +154,39 @@ def _booked(session: Session, home: Home, terminal: str, received: Received) -> 
     return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
 
 
-def _flagged(received: Sequence[Received], arrived: numbers.Ranges) -> list[Received]:
-    """Mark what a number that was used before (also in this batch) makes doubtful."""
+def _known(session: Session, received: Sequence[Received]) -> dict[str, Any]:
+    """What the inbox has of these operations, and of those that they name."""
+    based = {one.base_operation for one in received if one.base_operation}
+    based |= {earlier for one in received for earlier in one.after}
+    return inbox.known(session, {one.operation.id for one in received} | based)
+
+
+def _flagged(received: Sequence[Received], rows: Mapping[str, Any], store: dict[str, Any]) -> list[Received]:
+    """Mark what a number that another id used before (also in this batch) makes doubtful.
+
+    Its store exists twice then, and says so from now on: what one half wrote, the other has not seen.
+    """
     used: dict[int, str] = {}
     flagged: list[Received] = []
     for one in received:
-        number = one.operation.number
-        flags = list(one.flags)
-        if number is not None and (
-            used.setdefault(number, one.operation.id) != one.operation.id or numbers.holds(arrived, number)
-        ):
-            flags.append(Flag.NUMBER_REUSED)
-        flagged.append(replace(one, flags=tuple(flags)) if len(flags) > len(one.flags) else one)
+        number, id_ = one.operation.number, one.operation.id
+        is_first = number is None or used.setdefault(number, id_) == id_
+        if number is not None and id_ not in rows and (not is_first or numbers.holds(store["numbers"], number)):
+            store["copied"] = True
+            one = replace(one, flags=(*one.flags, Flag.NUMBER_REUSED))  # noqa: PLW2901 - the same one, marked
+        flagged.append(replace(one, operation=replace(one.operation, copied=True)) if store["copied"] else one)
     return flagged
 
 
 def _take(
-    session: Session, home: Home, received: list[Received], now: datetime, heard: hlc.Hlc | None
+    session: Session,
+    home: Home,
+    received: list[Received],
+    rows: Mapping[str, Any],
+    now: datetime,
+    heard: hlc.Hlc | None,
 ) -> list[dict[str, Any]]:
     """Give each operation its result: from the inbox what is known, from the engine what is new."""
-    based = {one.base_operation for one in received if one.base_operation}
-    based |= {earlier for one in received for earlier in one.after}
-    rows = inbox.known(session, {one.operation.id for one in received} | based)
     past = {row.id: Past(row.record, row.store, row.outcome, row.seen, row.version) for row in rows.values()}
     fresh: dict[str, Received] = {}
     for one in received:

@@ -114,5 +114,6 @@ def context_of(received: Received) -> dict[str, Any]:
         "flags": list(received.flags),
         "given": dict(received.given),
         "hlc": received.operation.hlc,
+        "copied": received.operation.copied,
         "authored_at": received.authored_at.isoformat() if received.authored_at else None,
     }

@@ -275,7 +275,7 @@ class Workspace:
             past = self.past[received.base_operation]
             if past.record != operation.record:
                 return replace(received, problem=_OF_ANOTHER_RECORD), ()
-            same = past.store == operation.author.store
+            same = past.store == operation.author.store and not operation.copied
             base = past.seen if same else past.version or 0
             operation = operation if operation.base == base else replace(operation, base=base)
         if record is None and operation.action != "create":

@@ -135,7 +135,9 @@ def pack_stamps(stamps: Mapping[str, Stamp]) -> str:
         place = places.get(id(one))
         if place is None:
             place = places[id(one)] = len(packed)
-            packed.append([one.version, one.store, one.hlc, one.supervisor, one.officer, one.at, one.operation])
+            packed.append(
+                [one.version, one.store, one.hlc, one.supervisor, one.officer, one.at, one.operation, one.number]
+            )
         fields[name] = place
     return orjson.dumps([packed, fields]).decode()
 

@@ -76,6 +76,7 @@ def load(session: Session, store: str, terminal: str, now: datetime) -> dict[str
         "last_receipt_sha256": None,
         "health": None,
         "clock_offset_ms": None,
+        "copied": False,
         "first_seen_at": now,
         "last_seen_at": now,
     }

@@ -170,7 +170,10 @@ class ConflictRow(Base):
 
 
 class StoreRow(Base):
-    """A terminal's database as the server knows it: which numbers came, where its receipt chain stands."""
+    """A terminal's database as the server knows it: which numbers came, where its receipt chain stands.
+
+    copied: a number came under two ids, so that there are two of it, and neither has seen what the other wrote.
+    """
 
     __tablename__ = "sync_store"
     __table_args__ = (sa.Index(None, "terminal"),)
@@ -181,6 +184,7 @@ class StoreRow(Base):
     last_receipt_sha256: Mapped[str | None] = mapped_column(sa.String(64))
     health: Mapped[Any | None] = mapped_column(Json)
     clock_offset_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
+    copied: Mapped[bool] = mapped_column(server_default=sa.false())
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

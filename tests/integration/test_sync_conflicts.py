@@ -241,3 +241,35 @@ def test_who_lets_stand_what_stood_lets_stand_what_came_of_it(bureau: Bureau) ->
         assert (answer.status_code, answer.json["resolution"]["value"]) == (200, stands)
         first.pull()
         assert first.body(case)["description"] == stands
+
+
+def test_two_copies_of_a_terminal_do_not_overwrite_each_other(bureau: Bureau) -> None:
+    """From the first number that came twice on, one's unseen words leave a conflict; his own chain of edits does not."""
+    own = terminal(bureau, "zhang")
+    made = own.create("case", description="old")
+    case = made["record"]
+    own.done(made)
+    copy = Terminal(own.handheld, own.officer, own.store)
+    copy.number = own.number
+    own.done(own.patch("case", case, 1, description="one"), own.patch("case", case, 1, address="one"))
+    first = copy.patch("case", case, 1, description="two")
+    second = copy.patch("case", case, {"operation": first["id"]}, description="two again", shop_name="s")
+    third = copy.patch("case", case, {"operation": second["id"]}, shop_name="t")
+    results = copy.send(first, second, third)
+    assert [one.get("flags") for one in results] == [["number_reused"], ["number_reused"], None]
+    assert [one["outcome"] for one in results] == ["merged", "applied", "applied"]
+    own.pull()
+    assert (own.body(case)["description"], own.body(case)["shop_name"]) == ("two again", "t")
+
+
+def test_an_edit_that_waited_gives_way_to_the_same_hands_later_one(bureau: Bureau) -> None:
+    """Parked for a case that came late: the later words of the same store stand, and nobody is asked."""
+    own, supervisor = terminal(bureau, "zhang"), terminal(bureau, "li", "supervisor")
+    made, waited_for = own.create("case", description="old"), own.create("case")
+    early = own.patch("case", made["record"], 1, description="early") | {"after": [waited_for["id"]]}
+    late = own.patch("case", made["record"], 1, description="late")
+    assert [one["outcome"] for one in own.send(made, early, late)] == ["applied", "parked", "applied"]
+    own.done(waited_for)
+    own.pull()
+    assert own.body(made["record"])["description"] == "late"
+    assert _get(supervisor) == []

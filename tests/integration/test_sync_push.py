@@ -247,7 +247,7 @@ def test_a_push_of_fifty_takes_as_many_statements_as_one_of_two(bureau: Bureau, 
             *(own.append("case", one["record"], "notes", text="x") for one in old[:size]),
         ]
 
-    few, many = batch(2), batch(50)
+    many, few = batch(50), batch(2)
     own.done(own.create("case"))
     assert _statements(app, lambda: own.done(*many)) == _statements(app, lambda: own.done(*few))
 

@@ -346,3 +346,23 @@ def test_what_an_earlier_schema_had_is_kept_beside_todays_fields() -> None:
     assert decision.fields == {"colour": "applied", "title": "applied"}
     earlier = replace(_patch(hlc="4"), author=replace(AUTHORS["officer"], store=OTHER), base=0, kept={"colour": "blue"})
     assert merge(CASE, decision.record, earlier).fields == {"colour": "kept_server"}
+
+
+def test_what_a_hand_wrote_earlier_does_not_pass_over_what_it_wrote_later() -> None:
+    """It waited, or was repaired: its own later value stands, in every class, and there is nothing to settle."""
+    for merge_class in ("officer_until_lock", "manual", "latest", "supervisor_wins"):
+        later = Stamp(9, OWN, "5", False, "o1", "", "x", number=7)
+        for number, word in ((6, "kept_server"), (8, "applied")):
+            operation = replace(_patch(hlc="6", **{merge_class: "new"}), number=number)
+            decision = merge(CASE, _record(merge_class, later), operation)
+            assert (decision.fields, decision.conflicts) == ({merge_class: word}, ())
+
+
+def test_two_copies_of_one_store_are_two() -> None:
+    """What the other copy wrote counts as unseen; what the base says was seen, was seen."""
+    standing = Stamp(6, OWN, "5", False, "o1", "", "x", number=7)
+    for base, word in ((5, "kept_server"), (6, "applied")):
+        operation = replace(_patch(base=base, manual="new"), number=8, copied=True)
+        decision = merge(CASE, _record("manual", standing), operation)
+        assert decision.fields == {"manual": word}
+        assert len(decision.conflicts) == (word != "applied")
