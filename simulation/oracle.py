@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from simulation import oracle_bureau as bureau
-from simulation.oracle_house import House, Kept, Result, bare, quarantined
+from simulation.oracle_group import GroupHouse
+from simulation.oracle_house import Kept, Result, bare, quarantined
 from simulation.oracle_merge import Author, Edit, merge_values
-from simulation.oracle_values import ANY, canonical, clock_of, is_id, wall_ms
+from simulation.oracle_values import ANY, canonical, clock_of, hlc_ms, is_id, wall_ms
 
 
-class Oracle(House):
+class Oracle(GroupHouse):
     """One server's twin. `poison` names operations that must end quarantined, whatever the code."""
 
     def __init__(self, declared: Mapping[str, Any]) -> None:
@@ -29,7 +30,6 @@ class Oracle(House):
         self._terminal_no: dict[str, str] = {}
         self._numbers: dict[str, dict[int, str]] = {}
         self._again: set[str] = set()
-        self._pushes = 0
 
     # People and terminals.
 
@@ -54,7 +54,7 @@ class Oracle(House):
         self, *, officer: str, terminal: str, envelope: Mapping[str, Any], now_ms: int, revoked: bool = False
     ) -> list[Result]:
         """Predict the results of a batch, in order."""
-        self._pushes += 1
+        self._turn += 1
         self._answering, self._again = set(), set()
         handled = [
             self._receive(payload, officer, terminal, envelope, now_ms, revoked=revoked)
@@ -87,13 +87,15 @@ class Oracle(House):
             repeated = known.final or known.id in self._answering
             if known.outcome == "parked" and known.id not in self._again:
                 self._again.add(known.id)
-                self._try(known)
+                self._try_again(known)
             return lambda: self._told(known, duplicate=repeated)
-        ahead = (wall_ms(envelope["clock"].get("wall")) or 0) > now_ms + 300_000
+        clock = envelope["clock"]
+        moments = (wall_ms(clock.get("wall")), hlc_ms(clock.get("hlc")), hlc_ms(payload.get("hlc")))
+        ahead = any(moment > now_ms + 300_000 for moment in moments if moment is not None)
         flags = ["clock_suspect"] * ahead + ["number_reused"] * reused
         one = Kept(
             payload["id"], payload, text, terminal, store, self._author(payload, officer, terminal, store),
-            (self._pushes, payload.get("number") or 0, payload["id"]), flags,
+            (now_ms, payload.get("number") or 0, payload["id"]), flags,
             clock_of(payload.get("hlc"), now_ms, self._terminal_no.get(terminal, "")),
         )  # fmt: skip
         self._kept[one.id] = one
@@ -161,11 +163,27 @@ class Oracle(House):
         conflict = self._conflicts[conflict_key]
         standing, name = self._records[conflict["record"]], conflict["field"]
         author = self._people[officer]
+        if name == "void":
+            return self._let_void(conflict, author, keep)
         if conflict["class"] == "state" and keep == "mine":
             return self._accept_step(conflict_key[0], conflict, author)
-        wanted = {"mine": conflict["mine"], "theirs": conflict["theirs"], "value": value}[keep]
-        if conflict["class"] != "state" and standing.body[name] != wanted:
+        wanted = conflict["mine"] if keep == "mine" else value
+        if conflict["kept"] == "mine" and keep == "theirs":
+            wanted, keep = conflict["theirs"], "value"
+        if conflict["class"] != "state" and keep != "theirs" and standing.body[name] != wanted:
             self._write(standing, {name: wanted}, author, "")
+        conflict["open"] = False
+        self._run()
+        return True
+
+    def _let_void(self, conflict: dict[str, Any], author: Author, keep: str) -> bool:
+        """Only a void that was proposed can be let stand; an edit of what is voided cannot."""
+        record = self._records[conflict["record"]]
+        if keep == "mine":
+            if conflict["mine"].get("action") != "void" or record.void is not None:
+                return False
+            record.void = conflict["mine"]["reason"]
+            self._write(record, {}, author, "")
         conflict["open"] = False
         self._run()
         return True
@@ -231,7 +249,7 @@ class Oracle(House):
     def records(self) -> dict[str, dict[str, Any]]:
         """Every record as it must stand."""
         return {
-            name: {"type": one.type, "version": one.version, "body": one.body, "void": one.void}
+            name: {"type": one.type, "version": one.version, "body": one.body, "void": one.void is not None}
             for name, one in self._records.items()
         }
 

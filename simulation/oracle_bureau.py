@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from simulation.oracle_merge import Author, Record
@@ -21,6 +22,19 @@ CONTENT_LISTS = ("timeline", "documents")
 JOINED = ("case", "vehicle_check")
 SIGNED_WHOLE = "evidence"
 FINISHED = ("closed", "archived")
+UNREVIEWED = {"case": "none", "evidence": "pending"}
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write to one record: the fields that it changed."""
+
+    type: str
+    names: frozenset[str]
+    supervisor: bool
+    created: bool
+    closed: bool
+    voided: bool
 
 
 def given(type_: str, kind: Mapping[str, Any], author: Author, known_bytes: bool) -> dict[str, Any]:
@@ -47,48 +61,51 @@ def brought(record: Record) -> set[str]:
     return {prefix + str(record.body[name]) for name, prefix in names.items() if record.body.get(name) is not None}
 
 
-def reactions(
-    records: Mapping[str, Record], before: Mapping[str, dict[str, Any] | None]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What the server changes once these records have changed; `before` has each one's earlier body."""
-    cases = {name for name in before if records[name].type == "case"}
-    cases |= {str(records[name].body["case"]) for name in before if records[name].type == "evidence"}
-    for name in sorted(cases & set(records)):
-        case = records[name]
-        photos = [one for one in records.values() if one.type == "evidence" and one.body["case"] == name]
-        added = any(one.id in before and before[one.id] is None for one in photos)
-        dropped = any(_dropped(one, before.get(one.id)) for one in photos)
-        values = _of_case(case, before.get(name), photos, added=added, dropped=dropped)
-        if values:
-            yield name, values
+def at_once(case: Record, writes: list[Write], photos: list[Record]) -> dict[str, Any]:
+    """What follows from a write to a case before anything else is judged: its review and its delivery."""
+    return _of_case(case, writes, photos, judged_anew=False)
 
 
-def _dropped(photo: Record, before: dict[str, Any] | None) -> bool:
-    return before is not None and before["review"] == "passed" and photo.body["review"] != "passed"
+def at_the_end(case: Record, of_photos: list[Write], photos: list[Record]) -> Iterator[dict[str, Any]]:
+    """What follows once all that came together is done: a number, and what new or judged photos mean."""
+    if case.body["status"] != "draft" and case.body["case_no"] is None:
+        yield {"case_no": ANY}
+    yield _of_case(case, of_photos, photos, judged_anew=bool(of_photos))
 
 
-def _of_case(
-    case: Record, before: dict[str, Any] | None, photos: list[Record], *, added: bool, dropped: bool
-) -> dict[str, Any]:
+def _of_case(case: Record, writes: list[Write], photos: list[Record], *, judged_anew: bool) -> dict[str, Any]:
     body, values = case.body, dict[str, Any]()
-    old = body if before is None else before
-    if body["status"] != "draft" and body["case_no"] is None:
-        values["case_no"] = ANY
-    changed = [name for name in CONTENT if old[name] != body[name]]
-    grown = any(old[name] != body[name] for name in CONTENT_LISTS) or added
-    corrected = grown or any(not case.stamps[name].supervisor for name in changed)
-    reopened = (body["review"] == "passed" and (changed or grown or dropped)) or (
-        body["review"] == "returned" and corrected
-    )
+    reopened = body["review"] in REOPENED_BY and any(REOPENED_BY[body["review"]](one) for one in writes)
     if reopened or (body["review"] == "none" and body["status"] in FINISHED):
         values["review"] = "under_review"
-    ready = body["status"] in FINISHED and values.get("review", body["review"]) == "passed"
-    ready = ready and all(_settled(one) for one in photos)
+    settled = all(_settled(one) for one in photos)
+    # A photo that is judged otherwise after the case passed on it takes the case back.
+    if judged_anew and not settled and body["delivery"] != "none" and body["review"] == "passed":
+        values["review"] = "under_review"
+    passed = values.get("review", body["review"]) == "passed" and case.void is None
+    ready = body["status"] in FINISHED and passed and settled
     if ready and body["delivery"] == "none":
         values["delivery"] = "waiting"
-    if not ready and body["delivery"] != "none" and body["delivery"] != "refused":
+    if not ready and body["delivery"] not in ("none", "refused"):
         values["delivery"] = "none"
-    return values
+    return {name: value for name, value in values.items() if body[name] != value}
+
+
+def _grown(write: Write) -> bool:
+    """Whether a step, a document or a photo was added."""
+    return bool(write.names & set(CONTENT_LISTS)) or (write.type == "evidence" and write.created)
+
+
+def _reopens_passed(write: Write) -> bool:
+    return (not write.created and bool(write.names & set(CONTENT))) or _grown(write)
+
+
+def _reopens_returned(write: Write) -> bool:
+    corrected = not write.supervisor and not write.created and bool(write.names & set(CONTENT))
+    return corrected or _grown(write) or write.closed
+
+
+REOPENED_BY: dict[str, Callable[[Write], bool]] = {"passed": _reopens_passed, "returned": _reopens_returned}
 
 
 def _settled(photo: Record) -> bool:

@@ -14,6 +14,7 @@ from simulation.oracle_merge import (
     Record,
     Refused,
     Stamp,
+    Writer,
     check_step,
     check_values,
     merge_item,
@@ -21,7 +22,8 @@ from simulation.oracle_merge import (
     merge_values,
     outcome_of,
 )
-from simulation.oracle_values import ANY, is_id
+from simulation.oracle_values import ANY, AnyOrder, is_id
+from simulation.oracle_void import propose, reason_of, void_element, void_record
 
 FINAL = ("applied", "merged", "proposed", "unchanged", "dismissed")
 SERVER = Author("", frozenset(), "", frozenset(), supervisor=False, masked=False, server=True)
@@ -45,6 +47,7 @@ class Kept:
     result: Result = field(default_factory=dict)
     waits: list[str] = field(default_factory=list)
     late: bool = False
+    done: int = 0
 
     @property
     def outcome(self) -> str:
@@ -66,9 +69,13 @@ class House:
         self._kept: dict[str, Kept] = {}
         self._settled: dict[str, list[Result]] = {}
         self._conflicts: dict[tuple[str, str], dict[str, Any]] = {}
-        self._before: dict[str, dict[str, Any] | None] = {}
+        self._writes: list[tuple[str, bureau.Write]] = []
+        self._ended: set[str] = set()
+        self._of_photos: dict[str, list[bureau.Write]] = {}
         self._news: set[str] = set()
         self._answering: set[str] = set()
+        self._turn = 0
+        self._members: dict[tuple[str, str], list[Kept]] = {}
 
     # Waiting.
 
@@ -76,8 +83,7 @@ class House:
         return operation in self._kept and self._kept[operation].final
 
     def _operations_needed(self, one: Kept) -> list[str]:
-        base = one.payload.get("base")
-        named = [*one.payload.get("after", [])] + ([base["operation"]] if isinstance(base, dict) else [])
+        named = [*one.payload.get("after", []), *_named_base(one.payload)]
         return [name for name in dict.fromkeys(named) if not self._effective(name)]
 
     def _needs(self, one: Kept) -> list[str]:
@@ -105,6 +111,12 @@ class House:
             reached.add(name)
         return False
 
+    def _try_again(self, one: Kept) -> None:
+        """Look again at what is sent again; what it names and came in this very batch is left to the waking."""
+        named = [*one.payload.get("after", []), *_named_base(one.payload)]
+        if all(self._effective(name) and self._kept[name].done < self._turn for name in named):
+            self._try(one)
+
     def _try(self, one: Kept) -> None:
         """Apply, park or quarantine an operation as things stand."""
         if self._rests_elsewhere(one):
@@ -113,7 +125,7 @@ class House:
         one.waits = self._needs(one)
         if one.waits:
             circle, one.late = self._circle(one), True
-            one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": list(one.waits)}
+            one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": AnyOrder(one.waits)}
             return
         try:
             one.result = self._judge(one, one.payload.get("set", {}))
@@ -121,8 +133,10 @@ class House:
             one.result = quarantined(refused.code)
             return
         self._took_effect(one)
+        self._follow()
 
     def _took_effect(self, one: Kept) -> None:
+        one.done = self._turn
         self._news.add(one.id)
         if one.late or one.id not in self._answering:
             self._settled.setdefault(one.terminal, []).append(bare(one.id, one.result, one.flags))
@@ -136,13 +150,32 @@ class House:
             if not woken:
                 return
             for one in sorted(woken, key=lambda each: each.arrival):
-                self._try(one)
+                if one.outcome == "parked":
+                    self._try(one)
 
     def _react(self) -> None:
-        while self._before:
-            before, self._before = self._before, {}
-            for name, values in list(bureau.reactions(self._records, before)):
-                self._server_writes(name, values)
+        self._follow()
+        while self._ended or self._of_photos:
+            cases, of_photos, self._ended, self._of_photos = self._ended, self._of_photos, set(), {}
+            for name in sorted({*cases, *of_photos} & set(self._records)):
+                for values in bureau.at_the_end(self._records[name], of_photos.get(name, []), self._photos(name)):
+                    self._server_writes(name, values)
+            self._follow()
+
+    def _follow(self) -> None:
+        """Let the server do at once what follows from what was just written."""
+        while self._writes:
+            name, write = self._writes.pop(0)
+            record = self._records[name]
+            if record.type == "case":
+                self._ended.add(name)
+                self._server_writes(name, bureau.at_once(record, [write], self._photos(name)))
+            elif record.type == "evidence":
+                self._of_photos.setdefault(record.body["case"], []).append(write)
+
+    def _photos(self, case: str) -> list[Record]:
+        photos = (one for one in self._records.values() if one.type == "evidence" and one.void is None)
+        return [one for one in photos if one.body["case"] == case]
 
     # Judging.
 
@@ -161,11 +194,39 @@ class House:
         if record is None or record.type != edit.type:
             raise Refused("unknown_record")
         kind = self.declared["types"][edit.type]
+        if record.void is not None:
+            return self._answer(one, edit, record, self._after_void(edit, record, payload))
+        if edit.action in ("void", "discard"):
+            return self._void(one, edit, record, kind)
         stands = self._change(edit, record, kind, payload)
         outcome = outcome_of(edit) if stands else "proposed"
         if edit.changed:
             self._write(record, edit.changed, edit.author, edit.clock)
         return self._answer(one, edit, record, outcome)
+
+    def _after_void(self, edit: Edit, record: Record, payload: Mapping[str, Any]) -> str:
+        """Nothing un-voids: the same void is unchanged, all else is a proposal."""
+        again = edit.action in ("void", "discard") and not payload.get("list") and reason_of(payload) == record.void
+        return "unchanged" if again else propose(edit, {"action": edit.action}, record.void)
+
+    def _void(self, one: Kept, edit: Edit, record: Record, kind: Mapping[str, Any]) -> Result:
+        locked = self._review_begun(record)
+        if one.payload.get("list"):
+            outcome = void_element(edit, record, kind, one.payload, locked=locked)
+        else:
+            outcome = void_record(edit, record, one.payload, locked=locked)
+            record.void = reason_of(one.payload) if outcome == "applied" else None
+        if outcome == "applied":
+            self._write(record, edit.changed, edit.author, edit.clock)
+        return self._answer(one, edit, record, outcome)
+
+    def _review_begun(self, record: Record | None) -> bool:
+        """Whether review of a record, or of the one above it, has begun."""
+        if record is None:
+            return False
+        first = bureau.UNREVIEWED.get(record.type)
+        above = self._records.get(record.body.get(self.declared["types"][record.type]["parent"]) or "")
+        return (first is not None and record.body["review"] != first) or self._review_begun(above)
 
     def _change(self, edit: Edit, record: Record, kind: Mapping[str, Any], payload: Mapping[str, Any]) -> bool:
         lock = bureau.LOCKED_AFTER.get(edit.type)
@@ -216,7 +277,7 @@ class House:
             raise Refused("invalid_field")
         body = bureau.given(edit.type, kind, edit.author, edit.values.get("sha256") in self.blobs)
         family = edit.record if parent is None else parent.family
-        record = Record(edit.record, edit.type, 0, body, {}, family)
+        record = Record(edit.record, edit.type, 0, body, {}, family, edit.author.officer)
         if edit.values.get("author", edit.author.officer) != edit.author.officer:
             raise Refused("write_once_changed")
         merge_values(edit, record, kind, locked=False)
@@ -231,8 +292,13 @@ class House:
     def _write(
         self, record: Record, changed: Mapping[str, Any], author: Author, clock: str, *, created: bool = False
     ) -> None:
-        self._before.setdefault(record.id, None if created else copy.deepcopy(record.body))
+        closed = changed.get("status") == "closed"
+        write = bureau.Write(
+            record.type, frozenset(changed), author.supervisor, created, closed, record.void is not None
+        )
+        self._writes.append((record.id, write))
         record.version += 1
+        record.writers.append(Writer(record.version, author.store, author.officer, author.server))
         record.body |= copy.deepcopy(dict(changed))
         stamp = Stamp(record.version, author.store, author.supervisor, clock)
         record.stamps |= dict.fromkeys(changed, stamp)
@@ -249,11 +315,11 @@ class House:
         if outcome in ("merged", "proposed"):
             lost = [name for name, word in edit.words.items() if word in ("kept_server", "proposed", "ignored")]
             answer["fields"] = dict(edit.words)
-            answer["now"] = {name: copy.deepcopy(record.body[name]) for name in lost}
-            answer["conflicts"] = [
+            answer["now"] = {name: copy.deepcopy(record.body.get(name)) for name in lost}
+            answer["conflicts"] = AnyOrder(
                 {"id": ANY, "field": each["field"], "class": each["class"], "kept": each["kept"]}
                 for each in edit.conflicts
-            ]
+            )
         return answer
 
     def _server_writes(self, record: str, values: Mapping[str, Any]) -> None:
@@ -270,3 +336,8 @@ def quarantined(code: Any) -> Result:
 def bare(operation: str, result: Result, flags: list[str]) -> Result:
     told = {"id": operation, **copy.deepcopy(result)}
     return told | {"flags": list(flags)} if flags else told
+
+
+def _named_base(payload: Mapping[str, Any]) -> list[str]:
+    base = payload.get("base")
+    return [base["operation"]] if isinstance(base, dict) else []

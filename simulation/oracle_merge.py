@@ -33,6 +33,16 @@ class Stamp:
     clock: str
 
 
+@dataclass(frozen=True)
+class Writer:
+    """Who wrote one version."""
+
+    version: int
+    store: str
+    officer: str
+    server: bool
+
+
 @dataclass
 class Record:
     """What the server holds of one record."""
@@ -43,7 +53,9 @@ class Record:
     body: dict[str, Any]
     stamps: dict[str, Stamp]
     family: str
-    void: bool = False
+    creator: str = ""
+    void: str | None = None
+    writers: list[Writer] = field(default_factory=list)
 
 
 class Refused(Exception):

@@ -35,6 +35,25 @@ class Unknown:
 ANY: Any = Unknown()
 
 
+class AnyOrder(list[Any]):
+    """A list whose order says nothing: the server names conflicts and waits as it finds them."""
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, list) or len(other) != len(self):
+            return False
+        left = list(other)
+        for one in self:
+            if one not in left:
+                return False
+            left.remove(one)
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = None
+
+
 def canonical(value: Any) -> str:
     """One text for one payload: 1 and 1.0 are the same number, 1 and true are not the same value."""
     return json.dumps(_plain(value), sort_keys=True, separators=(",", ":"))
@@ -88,6 +107,12 @@ def clock_of(hlc: Any, now_ms: int, terminal_no: Any) -> str:
     ahead = now_ms + 300_000
     moment, _, rest = hlc.partition("-")
     return f"{min(int(moment, 16), ahead):012x}-{rest}"
+
+
+def hlc_ms(hlc: Any) -> int | None:
+    """The milliseconds in a clock, or None where it is none."""
+    form = re.fullmatch(r"([0-9a-f]{12})-[0-9a-f]{4}-.*", hlc) if isinstance(hlc, str) else None
+    return int(form[1], 16) if form else None
 
 
 def wall_ms(text: Any) -> float | None:

@@ -119,8 +119,8 @@ def blamed(
         members, own = in_turn(session, home.schemas, unit), {one.operation.id for one in unit}
         every += [one for one in members if one.operation.id not in own]
         cause, error = _first_refused(session, home, members, now, past) or (cause, error)
-    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None) or "constraint"
-    problem = Problem("invalid_field", ({"pointer": "", "code": str(name), "message": "数据库拒绝 · refused"},))
+    refused = {"pointer": "", "code": "constraint", "message": "数据库拒绝 · the database refused it"}
+    problem = Problem("invalid_field", (refused,))
     marked = [replace(one, problem=problem) if one.operation.id == cause else one for one in every]
     return [one for index, one in enumerate(marked) if index < len(unit) or one.operation.id == cause]
 

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, SessionTransaction
 
+from sync.engine.kinds import Fault
 from sync.engine.merge import refuse
 from sync.engine.translate import Schemas
 from sync.engine.values import FINAL, Decision, Outcome, Record
@@ -25,23 +26,30 @@ if TYPE_CHECKING:
     from sync.service.workspace import Workspace
 
 CODE = "group_incomplete"
-_WORDS = {
-    "member_refused": "组内操作{} 未能执行 · a member could not be applied{}",
-    "member_dismissed": "组内操作{} 已被关闭 · a member was dismissed{}",
-    "sizes_differ": "组内操作所报数目不一 · its members name different sizes",
-    "too_many": "组内操作多于所报数目 · more members than its size",
+_FAULTS = {
+    fault.code: fault.message
+    for fault in (
+        Fault("member_refused", "组内操作{} 未能执行 · a member could not be applied{}"),
+        Fault("member_dismissed", "组内操作{} 已被关闭 · a member was dismissed{}"),
+        Fault("sizes_differ", "组内操作所报数目不一 · its members name different sizes"),
+        Fault("too_many", "组内操作多于所报数目 · more members than its size"),
+    )
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How the records of some operations stood before these were tried."""
+    """How the records of some operations stood before these were tried.
+
+    savepoint: for what a reaction writes at once, such as an order that it takes back.
+    """
 
     records: Mapping[str, Record | None]
     written: frozenset[str]
     rising: Mapping[str, set[str] | None]
     past: Mapping[str, Past | None]
     done: int
+    savepoint: SessionTransaction
 
 
 @dataclass(slots=True)
@@ -120,7 +128,7 @@ class Groups:
             circle.here[id_] = received
         else:
             circle.bad.append(id_)
-            self._refuse([received], "")
+            self._refuse([received])
         members = list(circle.here.values())
         if circle.dismissed or circle.differs:
             circle.here.clear()
@@ -155,6 +163,8 @@ class Groups:
                 return
         if left:
             self._wait(members, left, mark)
+        else:
+            mark.savepoint.commit()
 
     def _wait(self, members: Sequence[Received], left: Sequence[Received], mark: Mark) -> None:
         """What one member waits for, all wait for; a member that waits for its own group goes round in circles."""
@@ -180,13 +190,13 @@ class Groups:
         self._space.note(offender, Decision(decision.outcome, None, problem=decision.problem))
         self._refuse([one for one in members if one is not offender], "member_refused", offender.operation.id)
 
-    def _refuse(self, members: Iterable[Received], code: str, other: str | None = None) -> None:
+    def _refuse(self, members: Iterable[Received], code: str = "", other: str | None = None) -> None:
         """Quarantine members, each for its own problem if it has one."""
         for one in members:
             if one.problem is not None:
                 decision = Decision(Outcome.QUARANTINED, None, problem=one.problem)
             else:
-                words = _WORDS[code].format(f" {other}", f": {other}")
+                words = _FAULTS[code].format(f" {other}", f": {other}")
                 decision = refuse(None, CODE, ({"pointer": "/group", "code": code, "message": words},))
             self._space.note(one, decision)
 

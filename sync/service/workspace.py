@@ -19,6 +19,7 @@ from sync.engine.hlc import Hlc
 from sync.engine.kinds import UUID
 from sync.engine.merge import merge, refuse
 from sync.engine.values import ALONE, FINAL, Around, Decision, Operation, Outcome, Problem, Record
+from sync.service import audience
 from sync.service.decode import named_by, revive
 from sync.service.groups import Groups, Mark
 from sync.service.home import Change, Home
@@ -31,6 +32,8 @@ from sync.store.ids import new_id
 from sync.store.records import Held
 
 T = TypeVar("T")
+# Judged by the record above, too.
+VOIDING = ("void", "discard")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
 MAX_ROUNDS = 1_000
 
@@ -136,14 +139,20 @@ class Workspace:
     def _load(self, received: Sequence[Received]) -> None:
         wanted: set[str] = set()
         creates: list[Operation] = []
+        marked: set[str] = set()
         for one in received:
             if one.problem is not None:
                 continue
             wanted.add(one.operation.record)
+            if one.operation.action in VOIDING:
+                marked.add(one.operation.record)
             if one.operation.action == "create":
                 creates.append(one.operation)
                 wanted.update(filter(None, [self._parent(one.operation)]))
         self._take(shelf.load(self.session, wanted - self.held.keys()))
+        if marked:
+            above = {held.parent for record in marked if (held := self.held.get(record)) and held.parent}
+            self._take(shelf.load(self.session, above - self.held.keys()))
         self._given = self.home.given(self.session, creates, self.now) if creates else {}
 
     def _take(self, fresh: Mapping[str, Held]) -> None:
@@ -189,9 +198,9 @@ class Workspace:
     def _around(self, operation: Operation, held: Held | None) -> Around:
         """What a void or a discard depends on beside its record; nobody else's hot path pays for it."""
         author = operation.author
-        if operation.action not in ("void", "discard") or held is None or author.supervisor or author.server:
+        if operation.action not in VOIDING or held is None or author.supervisor or author.server:
             return ALONE
-        above = self.look_at(held.parent) if held.parent else None
+        above = self.held[held.parent].record if held.parent else None
         changed = partial(inbox.others_wrote, self.session, operation.record)
         return Around(
             above is not None and is_locked(self.home.types[above.type], above.body),
@@ -215,10 +224,12 @@ class Workspace:
             {family: set(self._rising[family]) if family in self._rising else None for family in families},
             {one.operation.id: self.past.get(one.operation.id) for one in received},
             len(self._done),
+            self.session.begin_nested(),
         )
 
     def go_back(self, mark: Mark) -> None:
         """Take back whatever was decided since."""
+        mark.savepoint.rollback()
         for record, standing in mark.records.items():
             if standing is not None:
                 self.held[record].record = standing
@@ -298,19 +309,19 @@ class Workspace:
             held = above
         if received.scope is None or held is None:
             return None
-        audience = self.scopes[held.family] | self._rising.get(held.family, set())
-        if received.scope & audience:
+        seen_by = self.scopes[held.family] | self._rising.get(held.family, set())
+        if received.scope & seen_by:
             return None
-        return None if self._held_then(received, audience) else refuse(record, "out_of_scope")
+        return None if self._held_then(received, seen_by) else refuse(record, "out_of_scope")
 
-    def _held_then(self, received: Received, audience: set[str]) -> bool:
+    def _held_then(self, received: Received, seen_by: set[str]) -> bool:
         """Say whether its author held a scope on it when he wrote it; what he lost since is not shown to him."""
         if received.authored_at is None:
             return False
         arrived = received.arrived.at if received.arrived else self.now
         author = received.operation.author.officer
         then = self.home.scopes_then(self.session, author, received.authored_at, arrived)
-        if not then & audience:
+        if not then & seen_by:
             return False
         self._blind.add(received.operation.id)
         return True
@@ -337,7 +348,7 @@ class Workspace:
             self.decide(own_operation(one))
         changes = self._changes()
         changed = [self.held[record] for record in self._before]
-        joined = self._joined(changed)
+        joined = audience.joined(self.session, self.home.types, self.scopes, changed, self._before)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
         settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
@@ -347,7 +358,7 @@ class Workspace:
             first = last - count + 1
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
-        self._publish(changed, seqs, joined, first + len(changed))
+        shelf.publish(self.session, audience.rows(self.scopes, changed, seqs, joined, first + len(changed)))
         fresh = [one for one in done if one.received.arrived is None]
         inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
         members.add(self.session, self._enlisted)
@@ -378,51 +389,9 @@ class Workspace:
             return ()
         return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
 
-    def _joined(self, changed: Sequence[Held]) -> list[tuple[str, str, str]]:
-        """What families gain by these changes: (scope, a record that it did not see before, family)."""
-        gained: dict[str, set[str]] = {}
-        for one in changed:
-            brought = self.home.types[one.record.type].scopes(one.record.body)
-            gained.setdefault(one.family, set()).update(brought - self.scopes[one.family])
-        touched = {one.record.id for one in changed}
-        # A family whose root is new has no other members.
-        grown = [family for family, scopes in gained.items() if scopes and self._before.get(family, family) is not None]
-        old = shelf.members(self.session, grown)
-        for family, scopes in gained.items():
-            self.scopes[family] |= scopes
-        return [
-            (scope, record, family)
-            for family, scopes in gained.items()
-            for scope in sorted(scopes)
-            for record in sorted(old.get(family, []))
-            if record not in touched
-        ]
-
-    def _publish(
-        self,
-        changed: Sequence[Held],
-        seqs: Mapping[str, int],
-        joined: Sequence[tuple[str, str, str]],
-        start: int,
-    ) -> None:
-        rows = [
-            _audience(scope, one.record.id, one.family, seqs[one.record.id])
-            for one in changed
-            for scope in self.scopes[one.family]
-        ]
-        rows += [
-            _audience(scope, record, family, start + index)
-            for index, (scope, record, family) in enumerate(joined)
-        ]
-        shelf.publish(self.session, rows)
-
 
 def _restore(values: dict[str, T], name: str, value: T | None) -> None:
     if value is None:
         values.pop(name, None)
     else:
         values[name] = value
-
-
-def _audience(scope: str, record: str, family: str, seq: int) -> dict[str, Any]:
-    return {"scope": scope, "record": record, "family": family, "seq": seq, "since": seq}

@@ -8,9 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from field_api.casework import server
+from sync.service.received import own_operation
+from sync.service.workspace import Workspace
+from sync.store.outbox import OutboxRow
 from tests.integration.field import Terminal, new_id, terminal
-from tests.integration.people import Bureau
+from tests.integration.people import Bureau, now
 from tests.integration.test_sync_repair import ask
 
 
@@ -121,6 +126,23 @@ def test_what_is_taken_back_leaves_no_trace(bureau: Bureau) -> None:
     own.pull()
     assert (own.body(case["record"])["description"], own.body(case["record"])["address"]) == ("stands", "applied")
     assert new["record"] not in own.held
+
+
+def test_what_is_taken_back_stops_no_delivery(bureau: Bureau) -> None:
+    """A change that would call a case back from its way to the centre does not, when its group fails."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case", description="stands")
+    own.done(case)
+    done = own_operation(server.patch("case", case["record"], {"status": "closed", "review": "passed"}, now()))
+    bureau.change(lambda session: Workspace(session, bureau.home, now()).apply([done]))
+    own.pull()
+    version = own.version(case["record"])
+    timeline = own.append("case", case["record"], "timeline", step="persuade")
+    members = grouped(timeline, own.patch("case", case["record"], version, source="nowhere"))
+    assert outcomes(own.send(*members)) == ["quarantined"] * 2
+    assert bureau.change(lambda session: session.scalar(sa.select(OutboxRow.state))) == "waiting"
+    own.done(own.append("case", case["record"], "timeline", step="persuade"))
+    assert bureau.change(lambda session: session.scalar(sa.select(OutboxRow.state))) == "cancelled"
 
 
 def test_what_one_member_waits_for_all_wait_for(bureau: Bureau) -> None:

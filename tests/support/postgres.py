@@ -9,7 +9,7 @@ import pwd
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -127,8 +127,10 @@ def _create_cluster(binaries: Path, folder: Path, identity: tuple[int, int] | No
 
 
 @contextmanager
-def private_postgres(binaries: Path) -> Iterator[PrivatePostgres]:
+def private_postgres(binaries: Path, settings: Mapping[str, str] = SETTINGS) -> Iterator[PrivatePostgres]:
     """Run a cluster in a temporary folder; stops it and removes the folder at the end.
+
+    settings: the tests' are fast and forget at a power cut.
 
     Raises: RuntimeError with the server's log when it does not come up.
     """
@@ -143,7 +145,7 @@ def private_postgres(binaries: Path) -> Iterator[PrivatePostgres]:
             os.chown(folder, *identity)
         runnable = _reachable(binaries, folder, identity)
         cluster = _create_cluster(runnable, folder, identity)
-        options = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         program = GuardedProgram(
             [str(runnable / "postgres"), "-D", str(cluster), "-k", str(folder), *options],
             cwd=folder, env=plain_environment(folder), log_path=folder / "server.log", identity=identity,

@@ -334,3 +334,15 @@ def test_a_step_that_would_change_what_is_written_once_is_quarantined() -> None:
     assert decision.record is record
     assert decision.problem is not None
     assert decision.problem.wire()["errors"][0]["pointer"] == "/set/write_once"
+
+
+def test_what_an_earlier_schema_had_is_kept_beside_todays_fields() -> None:
+    """Under its own name, the later clock standing; never in the place of a field or a list of today's."""
+    operation = replace(_patch(title="new"), kept={"colour": "red", "title": "old", "notes": "none"})
+    decision = merge(CASE, _record("title", None), operation)
+    assert decision.record is not None
+    assert (decision.record.body["colour"], decision.record.body["title"]) == ("red", "new")
+    assert "notes" not in decision.fields
+    assert decision.fields == {"colour": "applied", "title": "applied"}
+    earlier = replace(_patch(hlc="4"), author=replace(AUTHORS["officer"], store=OTHER), base=0, kept={"colour": "blue"})
+    assert merge(CASE, decision.record, earlier).fields == {"colour": "kept_server"}

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from simulation.oracle import Oracle
-from simulation.oracle_values import ANY, canonical
+from simulation.oracle_values import ANY, AnyOrder, canonical
 
 FILES = sorted((Path(__file__).parents[2] / "simulation").glob("oracle*.py"))
 CASE, OTHER = "0192f0a0-0000-7000-8000-000000000001", "0192f0a0-0000-7000-8000-000000000002"
@@ -96,6 +96,16 @@ def test_any_equals_everything_and_only_stands_for_itself() -> None:
     assert {"id": ANY, "kept": 2} != {"id": "x", "kept": 1}
 
 
+@pytest.mark.parametrize(
+    ("other", "same"), [([2, 1, 1], True), ([1, 2, 2], False), ([1, 1], False), ([1, 1, 2, 2], False)]
+)
+def test_an_order_that_says_nothing_is_not_compared(other: list[int], same: bool) -> None:
+    """From either side, and inside answers; every element counts as often as it stands."""
+    assert (AnyOrder([1, 1, 2]) == other) is same
+    assert ({"it": other} == {"it": AnyOrder([1, 1, 2])}) is same
+    assert (other != AnyOrder([1, 1, 2])) is not same
+
+
 @pytest.mark.parametrize(("left", "right", "same"), [(1, 1.0, True), (1, True, False), ({"a": 1, "b": 2}, None, False)])
 def test_payloads_are_compared_as_json(left: Any, right: Any, same: bool) -> None:
     """Numbers by value, and nothing else by it."""
@@ -147,11 +157,11 @@ def test_the_server_numbers_and_reviews_by_itself() -> None:
     create = world.operation("create", set={})
     steps = [world.operation("transition", base=1, event=event) for event in ("register", "close")]
     assert [one["version"] for one in world.send("zhang", create, *steps)] == [1, 2, 3]
-    assert (world.oracle.records()[CASE]["version"], world.body()["review"]) == (4, "under_review")
+    assert (world.oracle.records()[CASE]["version"], world.body()["review"]) == (5, "under_review")
     world.oracle.verdict(CASE, "passed", "li", "")
     assert (world.body()["review"], world.body()["delivery"]) == ("passed", "waiting")
     world.send("zhang", world.operation("patch", base=9, set={"address": "n"}))
-    world.send("zhang", world.operation("patch", base=5, set={"address": "n"}))
+    world.send("zhang", world.operation("patch", base=7, set={"address": "n"}))
     assert (world.body()["review"], world.body()["delivery"]) == ("under_review", "none")
 
 
@@ -173,6 +183,64 @@ def test_who_has_no_scope_neither_sees_nor_changes() -> None:
     assert refused["problem"]["code"] == "out_of_scope"
     assert world.oracle.visible({"unit:u1"}) == {CASE: ("case", 1)}
     assert world.oracle.visible({"unit:u2"}) == {}
+
+
+def test_what_is_voided_takes_no_edit_and_stays() -> None:
+    """Its author voids it; the same again is unchanged, an edit is proposed on the field void, even a supervisor's."""
+    world = World()
+    world.send("zhang", world.operation("create", set={}))
+    [void] = world.send("zhang", world.operation("void", base=1, reason="x"))
+    assert (void["outcome"], void["version"]) == ("applied", 2)
+    assert world.send("zhang", world.operation("void", base=2, reason="x"))[0]["outcome"] == "unchanged"
+    for officer in ("wang", "li"):
+        [late] = world.send(officer, world.operation("patch", base=2, set={"address": "n"}))
+        assert (late["outcome"], late["fields"]) == ("proposed", {"address": "proposed"})
+        assert [one["field"] for one in late["conflicts"]] == ["void"]
+    assert world.oracle.records()[CASE]["void"] is True
+    assert world.body()["address"] is None
+
+
+def test_who_may_void_and_what_he_has_not_seen() -> None:
+    """Not a colleague; the author only as a proposal over what a colleague wrote since, which a person lets stand."""
+    world = World()
+    world.send("zhang", world.operation("create", set={}))
+    [refused] = world.send("wang", world.operation("void", base=1, reason="x"))
+    assert refused["problem"]["code"] == "not_permitted"
+    world.send("wang", world.operation("patch", base=1, set={"address": "w"}))
+    assert world.send("zhang", world.operation("discard", base=2))[0]["problem"]["code"] == "not_permitted"
+    unseen = world.operation("void", base=1, reason="x")
+    assert world.send("zhang", unseen)[0]["outcome"] == "proposed"
+    assert world.oracle.resolve((unseen["id"], "void"), "li", "mine") is True
+    assert (world.oracle.records()[CASE]["void"], world.oracle.records()[CASE]["version"]) == (True, 3)
+
+
+def grouped(world: World, *values: dict[str, Any]) -> list[dict[str, Any]]:
+    group = {"id": OTHER, "size": len(values)}
+    return [world.operation("patch", base=1, set=one, group=group) for one in values]
+
+
+def test_a_group_waits_for_its_last_and_is_applied_whole() -> None:
+    """The first is parked under the group's id; the last brings both, in the order of their numbers."""
+    world = World()
+    world.send("zhang", world.operation("create", set={}))
+    first, last = grouped(world, {"address": "1"}, {"address": "2"})
+    assert world.send("zhang", last) == [{"id": last["id"], "outcome": "parked", "waits_for": [OTHER]}]
+    assert [one["version"] for one in world.send("zhang", first, last)] == [2, 3]
+    assert world.body()["address"] == "2"
+
+
+def test_a_group_with_one_bad_member_leaves_nothing_behind() -> None:
+    """Neither value, version nor conflict; once a person has put the bad one right, all of it stands."""
+    world = World()
+    world.send("zhang", world.operation("create", set={"description": "o"}))
+    before = str(world.oracle.records())
+    good, bad = grouped(world, {"address": "1", "description": "n"}, {"amount_fen": "much"})
+    codes = [one["problem"]["code"] for one in world.send("wang", good, bad)]
+    assert codes == ["group_incomplete", "invalid_field"]
+    assert (str(world.oracle.records()), world.oracle.open_conflicts()) == (before, [])
+    assert world.oracle.replay(good["id"], None, "li")["outcome"] == "quarantined"
+    assert world.oracle.replay(bad["id"], {"amount_fen": 5}, "li")["outcome"] == "applied"
+    assert (world.body()["address"], world.body()["amount_fen"]) == ("1", 5)
 
 
 def test_poison_and_a_revoked_terminal_change_nothing() -> None:
