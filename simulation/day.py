@@ -27,7 +27,7 @@ OFFICERS = (
     (crew.push, 3),
     (crew.pull, 4),
     (crew.photograph, 4),
-    (crew.finish, 5),
+    (crew.finish, 9),
     (crew.together, 2),
     (crew.rot, 1),
     (crew.set_clock, 2),
@@ -39,7 +39,7 @@ OFFICERS = (
     (poison.push, 3),
 )
 OTHERS = (
-    (desk.act, 12),
+    (desk.act, 16),
     (desk.reassign, 1.5),
     (desk.revoke, 0.3),
     (desk.back_up, 1),
