@@ -101,16 +101,19 @@ class House:
         return needs
 
     def _circle(self, one: Kept) -> bool:
-        """Whether what an operation waits for waits for it."""
-        reached, ahead = set[str](), self._operations_needed(one)
+        """Whether what an operation waits for waits for it, or for the record that it is to create."""
+        own = {one.id, one.payload["record"]} if one.payload["action"] == "create" else {one.id}
+        reached, ahead = set[str](), set(one.waits)
         while ahead:
-            name = ahead.pop()
-            if name == one.id:
+            if ahead & own:
                 return True
-            other = self._kept.get(name)
-            if name not in reached and other is not None and other.outcome == "parked":
-                ahead += self._operations_needed(other)
-            reached.add(name)
+            reached |= ahead
+            parked = [other for other in self._kept.values() if other.outcome == "parked" and other is not one]
+            beyond = {name for other in parked if other.id in ahead for name in other.waits}
+            beyond |= {
+                other.id for other in parked if other.payload["action"] == "create" and other.payload["record"] in ahead
+            }
+            ahead = beyond - reached
         return False
 
     def _try_again(self, one: Kept) -> None:

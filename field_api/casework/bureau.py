@@ -12,17 +12,19 @@ from sqlalchemy.orm import Session
 
 from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
+from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
 from field_api.casework import evidence, reactions
 from field_api.casework.declare import row_maker
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
 from sync.engine.translate import Schemas
-from sync.engine.values import Operation, Record, RecordType
+from sync.engine.values import Operation, Problem, Record, RecordType
 from sync.service.home import Change, Colleague
 from sync.store.upsert import upsert
 
 _MAKERS = {name: row_maker(model) for name, model in MODELS.items()}
+_NO_UNIT = {"pointer": "/set/for_unit", "code": "not_in_list", "message": "没有这个中队 · there is no such unit"}
 _AUTHORED = frozenset({"incident", "case", "vehicle_check", "task"})
 
 
@@ -45,6 +47,16 @@ class Bureau:
             if one.type in _AUTHORED and not one.author.server:
                 values[one.id] = {"unit": one.author.unit, "author": one.author.officer}
         return values
+
+    def refused(self, session: Session, operations: Sequence[Operation]) -> Mapping[str, Problem]:
+        """Tasks for units that there are not; found here, since the database refuses a whole batch for one."""
+        named = {one.id: one.set.get("for_unit") for one in operations if one.type == "task" and one.action == "create"}
+        asked = {unit for unit in named.values() if isinstance(unit, str)}
+        if not asked:
+            return {}
+        there = set(session.scalars(sa.select(Unit.id).where(Unit.id.in_(asked))))
+        wrong = Problem("invalid_field", (_NO_UNIT,))
+        return {id_: wrong for id_, unit in named.items() if isinstance(unit, str) and unit not in there}
 
     def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
         """An officer who was signed in on this terminal then, with the rights that he has today."""

@@ -201,7 +201,7 @@ def _transition(record_type: RecordType, record: Record, operation: Operation) -
         return Decision(Outcome.QUARANTINED, record, problem=problem)
     standing = record.body[record_type.state]
     if standing not in step.sources and standing != step.target:
-        return _propose_transition(record_type.state, record, operation, step)
+        return _propose_transition(record_type, record, operation, step)
     try:
         verdicts = _judge_all(record_type, record, operation)
     except WriteOnceChanged as error:
@@ -210,11 +210,15 @@ def _transition(record_type: RecordType, record: Record, operation: Operation) -
     return _conclude(record_type, record, operation, verdicts, extra)
 
 
-def _propose_transition(state: str, record: Record, operation: Operation, step: Transition) -> Decision:
+def _propose_transition(record_type: RecordType, record: Record, operation: Operation, step: Transition) -> Decision:
+    state = record_type.state or ""
     conflict = Conflict(
         state, MergeClass.STATE, step.target, record.body[state], "server", record.stamps.get(state)
     )
-    return Decision(Outcome.PROPOSED, record, dict.fromkeys(operation.set, PROPOSED), (conflict,))
+    owned = {name for name in operation.set if record_type.fields[name].merge is MergeClass.SERVER_OWNED}
+    fields = {name: IGNORED if name in owned and not operation.author.server else PROPOSED for name in operation.set}
+    flags = (Flag.SERVER_OWNED,) if IGNORED in fields.values() else ()
+    return Decision(Outcome.PROPOSED, record, fields, (conflict,), flags)
 
 
 def _append(record_type: RecordType, record: Record, operation: Operation) -> Decision:

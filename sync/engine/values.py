@@ -80,7 +80,7 @@ class Transition:
 class RecordType:
     """All that sync knows of a kind of record; casework declares them.
 
-    parent: the field that names the record above, whose audience the whole family shares.
+    parent: the field that names the record above, called like that one's type, whose audience the whole family shares.
     lock: (field, value): the record is open to officers while the field holds the value.
     scopes: body → the audiences that a record brings to its family.
     creators: roles that may create one; empty: the server alone.

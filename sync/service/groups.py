@@ -17,7 +17,7 @@ from sync.engine.merge import refuse
 from sync.engine.translate import Schemas
 from sync.engine.values import FINAL, Decision, Outcome, Record
 from sync.service.decode import MAX_GROUP, revive
-from sync.service.received import Past, Received
+from sync.service.received import Past, Received, brought
 from sync.store import members as roll
 from sync.store import waiting
 from sync.store.members import Key
@@ -182,7 +182,7 @@ class Groups:
             self._park(members, tuple(sorted(needs)))
 
     def _reaches(self, needs: Iterable[str], members: Iterable[Received]) -> bool:
-        ids = {one.operation.id for one in members}
+        ids = set().union(*(brought(one.operation) for one in members))
         return waiting.reaches(self._space.session, needs, ids, self._space.waits)
 
     def _blame(self, members: Iterable[Received], offender: Received, decision: Decision) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from sync.engine.translate import Schemas
-from sync.engine.values import Operation, Record, RecordType
+from sync.engine.values import Operation, Problem, Record, RecordType
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,9 @@ class Home(Protocol):
         self, session: Session, creates: Sequence[Operation], now: datetime
     ) -> Mapping[str, Mapping[str, Any]]:
         """The server's own values for new records, by operation id."""
+
+    def refused(self, session: Session, operations: Sequence[Operation]) -> Mapping[str, Problem]:
+        """What no row could hold though no look at the operation alone can tell, by operation id."""
 
     def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
         """An officer other than the one signed in, if he was signed in on this terminal then."""

@@ -94,6 +94,7 @@ def push(session: Session, home: Home, prepared: Prepared, *, sign: Sign) -> dic
     stores.claim(session, pusher.terminal)
     store = stores.load(session, batch.store, pusher.terminal, now)
     booked = [_booked(session, home, pusher.terminal, one) for one in prepared.received]
+    booked = _refused(session, home, booked)
     rows = _known(session, booked)
     received = _flagged(booked, rows, store)
     results = _take(session, home, received, rows, now, hlc.parse(batch.clock.get("hlc")))
@@ -152,6 +153,14 @@ def _booked(session: Session, home: Home, terminal: str, received: Received) -> 
         masked=found.masked,
     )
     return replace(received, operation=replace(received.operation, author=author), scope=found.scope)
+
+
+def _refused(session: Session, home: Home, received: list[Received]) -> list[Received]:
+    """Mark what the database would refuse, and with it the whole batch."""
+    problems = home.refused(session, [one.operation for one in received if one.problem is None])
+    if not problems:
+        return received
+    return [replace(one, problem=problems.get(one.operation.id, one.problem)) for one in received]
 
 
 def _known(session: Session, received: Sequence[Received]) -> dict[str, Any]:

@@ -117,3 +117,8 @@ def context_of(received: Received) -> dict[str, Any]:
         "copied": received.operation.copied,
         "authored_at": received.authored_at.isoformat() if received.authored_at else None,
     }
+
+
+def brought(operation: Operation) -> set[str]:
+    """What others may wait for that this operation brings: itself, and the record that it creates."""
+    return {operation.id, operation.record} if operation.action == "create" else {operation.id}

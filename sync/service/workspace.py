@@ -23,7 +23,7 @@ from sync.service import audience
 from sync.service.decode import named_by, revive
 from sync.service.groups import Groups, Mark
 from sync.service.home import Change, Home
-from sync.service.received import Past, Received, own_operation
+from sync.service.received import Past, Received, brought, own_operation
 from sync.service.results import Done, conflict_rows, describe, operation_row
 from sync.store import members, sequence, waiting
 from sync.store import operations as inbox
@@ -37,6 +37,7 @@ VOIDING = ("void", "discard")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
 MAX_ROUNDS = 1_000
 
+_OF_ANOTHER_TYPE = {"pointer": "/set", "code": "not_identifier", "message": "不是这类记录的编号 · no such record's id"}
 _OF_ANOTHER_RECORD = Problem(
     "invalid_field",
     ({"pointer": "/base", "code": "of_another_record", "message": "依据的操作属于另一条记录 · of another record"},),
@@ -176,7 +177,7 @@ class Workspace:
         operation = received.operation
         if received.problem is not None:
             decision = Decision(Outcome.QUARANTINED, record, problem=received.problem)
-        elif needs and waiting.reaches(self.session, needs, {operation.id}, self.waits):
+        elif needs and waiting.reaches(self.session, needs, brought(operation), self.waits):
             decision = refuse(record, "cycle")
         elif needs:
             decision = Decision(Outcome.PARKED, record, waits_for=needs)
@@ -253,7 +254,7 @@ class Workspace:
             done.result.pop("now", None)
         self._keep(operation, self.held.get(operation.record), decision)
         self._done.append(done)
-        self.waits[operation.id] = decision.waits_for
+        self.waits |= dict.fromkeys(brought(operation), decision.waits_for)
         if decision.outcome in FINAL:
             self._came.add(operation.id)
         version = decision.record.version if decision.record else None
@@ -301,9 +302,10 @@ class Workspace:
             return refuse(record, "record_exists" if operation.action == "create" else "unknown_record")
         parent = self._parent(operation) if operation.action == "create" else None
         if parent is not None and held is None:
-            above = self.held.get(parent)
-            if above is None:
+            if (above := self.held.get(parent)) is None:
                 return refuse(None, "unknown_record")
+            if above.record.type != declared.parent:
+                return refuse(None, "invalid_field", (_OF_ANOTHER_TYPE,))
             if declared.joins:
                 return None
             held = above

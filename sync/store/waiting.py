@@ -59,7 +59,11 @@ def reaches(
         if front & operations:
             return True
         seen |= front
-        query = sa.select(WaitingRow.need).where(WaitingRow.operation.in_(front))
+        # A record waits for what is to create it.
+        creates = sa.select(OperationRow.id).where(
+            OperationRow.record.in_(front), OperationRow.action == "create", OperationRow.outcome == "parked"
+        )
+        query = sa.union(sa.select(WaitingRow.need).where(WaitingRow.operation.in_(front)), creates)
         beyond = set(session.scalars(query)) | {need for one in front for need in unwritten.get(one, ())}
         front = beyond - seen
     return False

@@ -244,7 +244,7 @@ def test_who_lets_stand_what_stood_lets_stand_what_came_of_it(bureau: Bureau) ->
 
 
 def test_two_copies_of_a_terminal_do_not_overwrite_each_other(bureau: Bureau) -> None:
-    """From the first number that came twice on, one's unseen words leave a conflict; his own chain of edits does not."""
+    """From the first number that came twice on, unseen words leave a conflict; a chain of own edits does not."""
     own = terminal(bureau, "zhang")
     made = own.create("case", description="old")
     case = made["record"]
@@ -273,3 +273,11 @@ def test_an_edit_that_waited_gives_way_to_the_same_hands_later_one(bureau: Burea
     own.pull()
     assert own.body(made["record"])["description"] == "late"
     assert _get(supervisor) == []
+
+
+def test_what_the_server_owns_is_ignored_in_a_proposed_step_too(bureau: Bureau) -> None:
+    """The step is a person's to judge, what it set of the server's own is nobody's."""
+    _first, second, _, case = _pair(bureau)
+    [result] = second.send(second.step(case, "notify", 1, case_no="1", amount_fen=5))
+    assert (result["outcome"], result["fields"]) == ("proposed", {"case_no": "ignored", "amount_fen": "proposed"})
+    assert result["flags"] == ["server_owned"]

@@ -253,15 +253,17 @@ def test_a_dismissed_member_ends_its_group(bureau: Bureau) -> None:
 def test_what_the_database_refuses_names_its_member(bureau: Bureau) -> None:
     """A member that only the database objects to is found, though it waited in the inbox; none is applied."""
     chief = terminal(bureau, "shen", "supervisor")
-    bad, good, late = (chief.create("task", title="演示", for_unit=unit) for unit in ("nowhere", "u1", "u1"))
-    members, neighbour = grouped(good, bad, late), chief.create("task", title="演示", for_unit="u1")
+    bureau.change(lambda session: session.execute(sa.text("CREATE UNIQUE INDEX one_of_a_title ON task (title)")))
+    chief.done(chief.create("task", title="taken", for_unit="u1"))
+    bad, good, late, neighbour = (chief.create("task", title=title, for_unit="u1") for title in ("taken", *"abc"))
+    members = grouped(good, bad, late)
     assert outcomes(chief.send(*members[:2])) == ["parked", "parked"]
     last, alone = chief.send(members[2], neighbour)
     assert (last["problem"]["code"], alone["outcome"]) == ("group_incomplete", "applied")
     results = chief.send(*members)
     assert [one["problem"]["code"] for one in results] == ["group_incomplete", "invalid_field", "group_incomplete"]
     assert bad["id"] in results[0]["problem"]["errors"][0]["message"]
-    assert ask(chief, bad["id"], "replay", set={"for_unit": "u1"}).json["outcome"] == "applied"
+    assert ask(chief, bad["id"], "replay", set={"title": "free"}).json["outcome"] == "applied"
     assert {one["id"] for one in chief.page()["settled"]} == {one["id"] for one in members}
 
 

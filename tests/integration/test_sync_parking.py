@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import orjson
 import pytest
 
 from field_api.auth import officers
@@ -181,3 +182,25 @@ def test_a_correction_is_kept_while_the_operation_waits(bureau: Bureau) -> None:
     other.done(case)
     own.pull()
     assert own.body(case["record"])["amount_fen"] == 500
+
+
+def test_a_circle_through_a_records_creation_is_found(bureau: Bureau) -> None:
+    """One waits for the record that the other is to create, the other for the one: whichever closes it is told."""
+    own = terminal(bureau, "zhang")
+    for is_child_first in (False, True):
+        incident, case = new_id(), own.create("case")
+        parent = own.create("incident", incident) | {"after": [case["id"]]}
+        case["set"]["incident"] = incident
+        batch = [case, parent] if is_child_first else [parent, case]
+        for results in (own.send(*batch), [own.send(one)[0] for one in _renamed(own, batch)]):
+            assert [one["outcome"] for one in results] == ["parked", "quarantined"]
+            assert results[1]["problem"]["code"] == "cycle"
+
+
+def _renamed(own: Terminal, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same once more, under other ids."""
+    names = {one[key]: new_id() for one in batch for key in ("id", "record")}
+    text = orjson.dumps(batch).decode()
+    for old, new in names.items():
+        text = text.replace(old, new)
+    return [one | {"number": own.number + index} for index, one in enumerate(orjson.loads(text), start=1)]

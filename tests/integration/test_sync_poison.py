@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import sqlalchemy as sa
+
 from tests.integration.field import CATEGORY, Terminal, instant, new_id, terminal
 from tests.integration.people import Bureau
 
@@ -87,12 +89,10 @@ def test_what_is_no_operation_at_all_is_kept_and_named(bureau: Bureau) -> None:
 def test_what_the_database_refuses_suffers_alone(bureau: Bureau) -> None:
     """A constraint that only the database knows quarantines its own operation, in the middle of a batch."""
     own = terminal(bureau, "zhang", "officer", "supervisor")
+    bureau.change(lambda session: session.execute(sa.text("CREATE UNIQUE INDEX one_of_a_name ON incident (address)")))
+    own.done(own.create("incident", address="taken"))
     incident, case = own.create("incident"), own.create("case")
-    wrong = [
-        own.photo(incident["record"], own.officer),
-        own.create("case", incident=case["record"]),
-        own.create("task", title="x", for_unit="no_such_unit"),
-    ]
+    wrong = [own.create("incident", address="taken") for _ in range(3)]
     last = own.create("case")
     results = own.send(incident, case, *wrong, last)
     assert [one["outcome"] for one in results] == ["applied"] * 2 + ["quarantined"] * 3 + ["applied"]
@@ -111,3 +111,16 @@ def test_the_endpoints_that_are_not_there_yet_say_so(bureau: Bureau) -> None:
     answers = [own.handheld.client.post(f"/api/v1{path}", json={}, headers=own.handheld.bearer) for path in calls]
     answers.append(own.handheld.client.get(f"/api/v1/cases/{new_id()}/bundle", headers=own.handheld.bearer))
     assert {(one.status_code, one.json["code"]) for one in answers} == {(501, "not_implemented")}
+
+
+def test_what_names_no_unit_or_a_record_of_another_type_is_found_before_the_database_refuses(bureau: Bureau) -> None:
+    """Each says what is wrong with it, and its neighbour is applied in the same breath."""
+    own = terminal(bureau, "li", "supervisor", "officer")
+    case = own.create("case")
+    own.done(case)
+    task = own.create("task", title="x", for_unit="nowhere")
+    under = own.create("case", incident=case["record"])
+    results = own.send(task, under, own.create("case"))
+    assert [one["outcome"] for one in results] == ["quarantined", "quarantined", "applied"]
+    assert results[0]["problem"]["errors"][0]["pointer"] == "/set/for_unit"
+    assert results[1]["problem"]["code"] == "invalid_field"

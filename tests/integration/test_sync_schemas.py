@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from sync.engine.kinds import TIME, code, integer, text
 from sync.engine.translate import Moved, Parts, Schemas, Step, codes
-from sync.engine.values import Author, Field, MergeClass, Operation, Record, RecordType, Transition
+from sync.engine.values import Author, Field, MergeClass, Operation, Problem, Record, RecordType, Transition
 from sync.service import push as pushing
 from sync.service import repair, resolve
 from sync.service.home import Change, Colleague
@@ -111,6 +111,9 @@ class Home:
 
     def scopes_then(self, session: Session, officer: str, at: datetime, arrived: datetime) -> frozenset[str]:
         return frozenset()
+
+    def refused(self, session: Session, operations: Sequence[Operation]) -> Mapping[str, Problem]:
+        return {}
 
     def follow(self, session: Session, change: Change, now: datetime) -> Sequence[Operation]:
         return ()
