@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fcntl import LOCK_EX, LOCK_NB, flock
@@ -59,9 +61,44 @@ def begin_write(session: Session) -> None:
     session.connection(execution_options={_WRITES: True})
 
 
-def _wait_for(file: IO[bytes], wait_s: float) -> None:
-    until = time.monotonic() + wait_s
-    while time.monotonic() < until:
+class _Line:
+    """Those of this process who want to write to one database, in the order of their coming."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._waiting: deque[threading.Event] = deque()
+        self._is_taken = False
+
+    def join(self, wait_s: float) -> bool:
+        """Wait until it is the caller's turn; says whether that came in time."""
+        with self._guard:
+            if not self._is_taken:
+                self._is_taken = True
+                return True
+            called = threading.Event()
+            self._waiting.append(called)
+        if called.wait(wait_s):
+            return True
+        with self._guard:
+            if called.is_set():  # it came between the two
+                return True
+            self._waiting.remove(called)
+            return False
+
+    def leave(self) -> None:
+        """Let the next one have his turn."""
+        with self._guard:
+            if self._waiting:
+                self._waiting.popleft().set()
+            else:
+                self._is_taken = False
+
+
+_LINES: defaultdict[str, _Line] = defaultdict(_Line)
+
+
+def _wait_for(file: IO[bytes], until_s: float) -> None:
+    while time.monotonic() < until_s:
         try:
             flock(file, LOCK_EX | LOCK_NB)
         except BlockingIOError:
@@ -75,17 +112,24 @@ def writers_turn(session: Session, wait_s: float = TURN_WAIT_S) -> Iterator[None
     """Queue for the one writer that SQLite allows; on PostgreSQL there is nothing to queue for.
 
     SQLite itself lets waiting writers poll with ever longer sleeps, up to 0.1 s, so that the lock stands free
-    while all sleep. Here they look every `TURN_POLL_S`, also across processes; the kernel opens the lock when
-    its holder is killed. A holder that hangs bounds nobody's wait: after `wait_s` the turn is not waited for,
-    and SQLite, which keeps out whoever does not queue, decides within its own time-out.
+    while all sleep. Here a process's writers stand in line, and its first looks every `TURN_POLL_S` whether no other
+    process has the turn; when all of them looked, that took more of the processors than their work did. The kernel
+    opens the lock when its holder is killed. A holder that hangs bounds nobody's wait: after `wait_s` the turn is not
+    waited for, and SQLite, which keeps out whoever does not queue, decides within its own time-out.
     """
     database = session.get_bind().engine.url.database
     if session.get_bind().dialect.name != "sqlite" or not database or database == ":memory:":
         yield
         return
-    with Path(f"{database}-writers").open("ab") as file:
-        _wait_for(file, wait_s)
-        yield
+    line, until_s = _LINES[database], time.monotonic() + wait_s
+    has_turn = line.join(wait_s)
+    try:
+        with Path(f"{database}-writers").open("ab") as file:
+            _wait_for(file, until_s)
+            yield
+    finally:
+        if has_turn:
+            line.leave()
 
 
 def begin_read(session: Session) -> None:
