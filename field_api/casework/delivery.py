@@ -25,6 +25,7 @@ from sync.service.workspace import Workspace
 from sync.store import outbox
 from sync.store import records as shelf
 from sync.store.outbox import OutboxRow
+from sync.store.prepared import Prepared, among
 from sync.store.tables import RecordRow
 
 KIND = "deliver"
@@ -35,19 +36,25 @@ UNSENT = ("none", "refused")
 
 def candidates(session: Session, cases: Iterable[str]) -> list[str]:
     """Those of some cases that only their evidence can still hold back; one select for all."""
-    query = sa.select(Case.id).where(
-        Case.id.in_(list(cases)),
-        Case.status.in_(FINISHED),
-        Case.review == "passed",
-        Case.delivery.in_(UNSENT),
-        _stands(Case.id),
-    )
-    return list(session.scalars(query.order_by(Case.id)))
+    return [row.id for row in _CANDIDATES.rows(session, cases=sorted(cases))]
 
 
 def _stands(record: sa.SQLColumnExpression[str]) -> sa.ColumnElement[bool]:
     """Whether a record was not voided."""
     return sa.exists().where(RecordRow.id == record, RecordRow.void.is_(None))
+
+
+_CANDIDATES = Prepared(
+    lambda dialect: sa.select(Case.id)
+    .where(
+        among(Case.id, "cases", dialect),
+        sa.or_(*(Case.status == status for status in FINISHED)),
+        Case.review == "passed",
+        sa.or_(*(Case.delivery == delivery for delivery in UNSENT)),
+        _stands(Case.id),
+    )
+    .order_by(Case.id)
+)
 
 
 def make_ready(session: Session, case: str, now: datetime) -> list[Operation]:

@@ -21,8 +21,21 @@ from sync.service.received import own_operation
 from sync.service.workspace import Workspace
 from sync.store import outbox
 from sync.store.operations import canonical
+from sync.store.prepared import Prepared, among
 
 DERIVE = "derive"
+_SIZES = Prepared(lambda dialect: sa.select(Blob.sha256, Blob.size).where(among(Blob.sha256, "digests", dialect)))
+_KEYS = Prepared(
+    lambda dialect: sa.select(Terminal.id, Terminal.public_key).where(among(Terminal.id, "terminals", dialect))
+)
+_VERIFIED = Prepared(
+    lambda dialect: sa.select(Evidence.sha256)
+    .where(among(Evidence.case, "cases", dialect), Evidence.bytes == "verified")
+    .distinct()
+)
+_GIVEN = sa.func.unnest(sa.bindparam("digests", type_=sa.ARRAY(sa.Text))).column_valued("digest")
+_SORTED = sa.select(sa.func.hashtextextended(_GIVEN, 1).label("key")).order_by(_GIVEN).subquery()
+_LOCK = sa.select(sa.func.pg_advisory_xact_lock(_SORTED.c.key))
 _SIGNED = ("case", "role", "sha256", "size", "media_type", "captured_at", "position", "terminal", "officer")
 
 
@@ -33,8 +46,9 @@ def lock_digests(session: Session, digests: Iterable[str]) -> None:
     """
     if session.get_bind().dialect.name != "postgresql":
         return
-    for digest in sorted(set(digests)):
-        session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(digest, 1))))
+    # In sorted order, or two batches wait for each other for ever.
+    if wanted := sorted(set(digests)):
+        session.execute(_LOCK, {"digests": wanted})
 
 
 def given(session: Session, creates: Sequence[Operation], now: datetime) -> dict[str, Mapping[str, Any]]:
@@ -45,13 +59,11 @@ def given(session: Session, creates: Sequence[Operation], now: datetime) -> dict
     """
     digests = {text for one in creates if isinstance(text := one.set.get("sha256"), str)}
     lock_digests(session, digests)
-    sizes = sa.select(Blob.sha256, Blob.size).where(Blob.sha256.in_(digests))
-    held = {row.sha256: row.size for row in session.execute(sizes)}
+    held = {row.sha256: row.size for row in _SIZES.rows(session, digests=digests)}
     for digest in sorted(held):
         _ask_for_copies(session, digest, f"{DERIVE}:{digest}:named", now)
     terminals = {text for one in creates if isinstance(text := one.set.get("terminal"), str)}
-    public = sa.select(Terminal.id, Terminal.public_key).where(Terminal.id.in_(terminals))
-    keys = {row.id: row.public_key for row in session.execute(public)}
+    keys = {row.id: row.public_key for row in _KEYS.rows(session, terminals=terminals)}
     return {
         one.id: {
             "bytes": "verified" if _is_held(one.set, held) else "awaited",
@@ -101,8 +113,7 @@ def numbered(session: Session, cases: Sequence[str], now: datetime) -> None:
 
     Writes: outbox. Locks: the digests.
     """
-    query = sa.select(Evidence.sha256).where(Evidence.case.in_(cases), Evidence.bytes == "verified").distinct()
-    digests = sorted(session.scalars(query))
+    digests = sorted(row.sha256 for row in _VERIFIED.rows(session, cases=cases))
     lock_digests(session, digests)
     for digest in digests:
         _ask_for_copies(session, digest, f"{DERIVE}:{digest}:numbered", now)

@@ -58,10 +58,18 @@ def number(session: Session, changes: Sequence[Change], region: str, now: dateti
 
 def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Operation]:
     """The server's own operations that follow from what was written on cases and their evidence."""
-    numbered = [change.after.id for change in changes if change.after.type == "case" and _is_numbered(change)]
+    arrived = {change.after.body["case"] for change in changes if _has_arrived(change.after)}
+    numbered = [
+        change.after.id
+        for change in changes
+        if change.after.type == "case" and _is_numbered(change) and (change.before or change.after.id in arrived)
+    ]
     if numbered:
         evidence.numbered(session, numbered, now)
     pieces = [change for change in changes if change.after.type == "evidence"]
+    # Of a new case all pieces are among the changes, and none of them makes it ready.
+    new = {change.after.id for change in changes if change.before is None and _is_no_news(change.after)}
+    pieces = [change for change in pieces if change.after.body["case"] not in new]
     values: dict[str, dict[str, Any]] = {}
     for case, review in _touched(session, pieces):
         values[case] = _reopen(session, case) if review == "passed" else {"review": "under_review"}
@@ -72,6 +80,14 @@ def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Op
         for case in delivery.candidates(session, maybe_ready):
             follow += delivery.make_ready(session, case, now)
     return follow
+
+
+def _is_no_news(case: Record) -> bool:
+    return case.type == "case" and bool(case.body["review"] == "none")
+
+
+def _has_arrived(piece: Record) -> bool:
+    return piece.type == "evidence" and bool(piece.body["bytes"] == "verified")
 
 
 def _lacks_number(case: Record) -> bool:

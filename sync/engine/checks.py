@@ -39,38 +39,35 @@ def check_create(record_type: RecordType, operation: Operation) -> Problem | Non
 def check_set(record_type: RecordType, operation: Operation, body: Mapping[str, Any]) -> Problem | None:
     """Check every field that `set` names; body: what stands."""
     errors: list[dict[str, str]] = []
+    author = operation.author
     for name, value in operation.set.items():
         declared = record_type.fields.get(name)
         if declared is None:
             errors.append(_error(f"/set/{name}", Fault("unknown_field", "没有这一项 · unknown field")))
             continue
-        if declared.merge is MergeClass.SERVER_OWNED and not operation.author.server:
+        if declared.merge is MergeClass.SERVER_OWNED and not author.server:
             continue
-        if not permitted(declared.writable_by, operation.author) or _withheld(record_type, operation, name):
+        if not permitted(declared.writable_by, author) or (author.masked and _withheld(record_type, operation, name)):
             return Problem("not_permitted", (_error(f"/set/{name}", Fault("not_permitted", "无权填写 · not yours")),))
-        if declared.merge is MergeClass.STATE and not operation.author.server:
+        if declared.merge is MergeClass.STATE and not author.server:
             errors.append(_error(f"/set/{name}", Fault("state", "状态只能由事件改变 · changes by events only")))
             continue
-        fault = _check_parent(record_type, operation, name, body) or _check_value(declared, value)
+        fault = _check_parent(operation, name, body) if name == record_type.parent else None
+        fault = fault or _check_value(declared, value)
         if fault:
             errors.append(_error(f"/set/{name}", fault))
     return Problem("invalid_field", tuple(errors[:50])) if errors else None
 
 
-def _check_parent(
-    record_type: RecordType, operation: Operation, name: str, body: Mapping[str, Any]
-) -> Fault | None:
+def _check_parent(operation: Operation, name: str, body: Mapping[str, Any]) -> Fault | None:
     """A record is born into its family, and what shares its audience was told so then; it never moves."""
-    late = operation.action != "create" and body.get(name) is None and operation.set[name] is not None
-    if name == record_type.parent and late:
+    if operation.action != "create" and body.get(name) is None and operation.set[name] is not None:
         return Fault("at_creation_only", "只能在新建时填写 · set at creation only")
     return None
 
 
 def _withheld(record_type: RecordType, operation: Operation, name: str) -> bool:
-    """Say whether a masked author would set what he does not see: a part at creation, its whole field later."""
-    if not operation.author.masked:
-        return False
+    """Say whether an author would set what is masked to him: a part at creation, its whole field later."""
     parts = {path.partition(".")[2] for path in record_type.masked if path.partition(".")[0] == name}
     value = operation.set[name]
     if operation.action == "create" and isinstance(value, Mapping):

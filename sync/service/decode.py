@@ -348,6 +348,8 @@ def _is_id(value: Any) -> bool:
 
 def _text(raw: dict[str, Any], name: str) -> str:
     value = raw.get(name)
+    if isinstance(value, str) and len(value) <= MAX_TEXT and value.isascii() and "\0" not in value:
+        return value
     return value[:MAX_TEXT].replace("\0", "").encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 

@@ -63,8 +63,7 @@ def load(session: Session, store: str, terminal: str, now: datetime) -> dict[str
     Raises:
         StoreForeign: another terminal's; taking it would count as having seen all that was written there.
     """
-    query = sa.select(*StoreRow.__table__.columns).where(StoreRow.id == store).with_for_update()
-    row = session.execute(query).one_or_none()
+    row = session.execute(_LOAD, {"store": store}).one_or_none()
     if row is not None and row.terminal != terminal:
         raise StoreForeign
     if row is not None:
@@ -92,4 +91,6 @@ def add_receipt(session: Session, row: dict[str, Any]) -> None:
     _ADD_RECEIPT.run(session, row)
 
 
+# Not prepared: its columns of JSON and times are wanted as values.
+_LOAD = sa.select(*StoreRow.__table__.columns).where(StoreRow.id == sa.bindparam("store")).with_for_update()
 _ADD_RECEIPT = Prepared(lambda _dialect: sa.insert(ReceiptRow))
