@@ -51,42 +51,64 @@ def apply(
     heard: hlc.Hlc | None,
     past: dict[str, Past],
 ) -> dict[str, dict[str, Any]]:
-    """Apply new operations, all at once; when the database objects, one by one, so that only its cause suffers."""
+    """Apply new operations, all at once; when the database objects, so that only its cause suffers."""
     if not received:
         return {}
     try:
         with session.begin_nested():
             results = Workspace(session, home, now, heard, past).apply(received)
         return {one.operation.id: result for one, result in zip(received, results, strict=True)}
-    except REFUSALS:
-        return _apply_one_by_one(session, home, received, now, heard, past)
+    except REFUSALS as error:
+        return _apart(session, home, _units(received), now, heard, past, error)
 
 
-def _apply_one_by_one(
+def _apart(
     session: Session,
     home: Home,
-    received: Sequence[Received],
+    units: Sequence[list[Received]],
     now: datetime,
     heard: hlc.Hlc | None,
     past: dict[str, Past],
+    error: sa.exc.DBAPIError,
 ) -> dict[str, dict[str, Any]]:
+    """Apply each half of what was refused, and so on: one by one, a cause among five hundred costs them all."""
+    if len(units) == 1:
+        return _alone(session, home, units[0], now, heard, past, error)
     results: dict[str, dict[str, Any]] = {}
-    for unit in _units(received):
-        tried = unit
+    middle = len(units) // 2
+    for half in (units[:middle], units[middle:]):
+        received = [one for unit in half for one in unit]
+        space = Workspace(session, home, now, heard, past)
         try:
-            space = Workspace(session, home, now, heard, past)
             with session.begin_nested():
-                answers = space.apply(tried)
-        except REFUSALS as error:
-            meanwhile = {one.operation.id: _meanwhile(session, home, one, now) for one in unit}
-            results |= {id_: answer for id_, answer in meanwhile.items() if answer is not None}
-            left = [one for one in unit if meanwhile[one.operation.id] is None]
-            tried = blamed(session, home, left, now, error, past)
-            space = Workspace(session, home, now, heard, past)
-            with session.begin_nested():
-                answers = space.apply(tried)
-        results |= {one.operation.id: answer for one, answer in zip(tried, answers, strict=True)}
-        past |= space.past
+                answers = space.apply(received)
+        except REFUSALS as refusal:
+            results |= _apart(session, home, half, now, heard, past, refusal)
+        else:
+            results |= {one.operation.id: answer for one, answer in zip(received, answers, strict=True)}
+            past |= space.past
+    return results
+
+
+def _alone(
+    session: Session,
+    home: Home,
+    unit: Sequence[Received],
+    now: datetime,
+    heard: hlc.Hlc | None,
+    past: dict[str, Past],
+    error: sa.exc.DBAPIError,
+) -> dict[str, dict[str, Any]]:
+    """Answer what the database refused by itself: as another push answered it meanwhile, else in quarantine."""
+    meanwhile = {one.operation.id: _meanwhile(session, home, one, now) for one in unit}
+    results = {id_: answer for id_, answer in meanwhile.items() if answer is not None}
+    left = [one for one in unit if meanwhile[one.operation.id] is None]
+    tried = blamed(session, home, left, now, error, past)
+    space = Workspace(session, home, now, heard, past)
+    with session.begin_nested():
+        answers = space.apply(tried)
+    results |= {one.operation.id: answer for one, answer in zip(tried, answers, strict=True)}
+    past |= space.past
     return results
 
 
