@@ -190,7 +190,7 @@ class House:
         one.seen = self._seen(one)
         edit = Edit(
             one.author, payload["action"], payload["type"], payload["record"], values, one.seen, one.clock,
-            payload.get("event", ""), payload.get("number"), one.copied,
+            payload.get("event", ""), payload.get("number"), one.copied, one.id, next(iter(_named_base(payload)), ""),
         )  # fmt: skip
         if record is not None and not one.author.scopes & self._families[record.family]:
             raise Refused("out_of_scope")
@@ -206,7 +206,7 @@ class House:
         stands = self._change(edit, record, kind, payload)
         outcome = outcome_of(edit) if stands else "proposed"
         if edit.changed:
-            self._write(record, edit.changed, edit.author, edit.clock, number=edit.number)
+            self._write(record, edit.changed, edit.author, edit.clock, number=edit.number, operation=edit.operation)
         return self._answer(one, edit, record, outcome)
 
     def _after_void(self, edit: Edit, record: Record, payload: Mapping[str, Any]) -> str:
@@ -222,7 +222,7 @@ class House:
             outcome = void_record(edit, record, one.payload, locked=locked)
             record.void = reason_of(one.payload) if outcome == "applied" else None
         if outcome == "applied":
-            self._write(record, edit.changed, edit.author, edit.clock, number=edit.number)
+            self._write(record, edit.changed, edit.author, edit.clock, number=edit.number, operation=edit.operation)
         return self._answer(one, edit, record, outcome)
 
     def _review_begun(self, record: Record | None) -> bool:
@@ -258,7 +258,7 @@ class House:
         base = one.payload.get("base")
         if isinstance(base, dict):
             named = self._kept[base["operation"]]
-            return named.seen if named.store == one.store and not one.copied else int(named.result.get("version", 0))
+            return named.seen if named.store == one.store else int(named.result.get("version", 0))
         return base if isinstance(base, int) else 0
 
     def _create(self, one: Kept, edit: Edit, record: Record | None) -> Result:
@@ -286,12 +286,13 @@ class House:
         if edit.values.get("author", edit.author.officer) != edit.author.officer:
             raise Refused("write_once_changed")
         merge_values(edit, record, kind, locked=False)
-        stamp = Stamp(1, edit.author.store, edit.author.supervisor, edit.clock, edit.number)
+        stamp = Stamp(1, edit.author.store, edit.author.supervisor, edit.clock, edit.number, edit.operation)
         closed = [name for name, each in kind["fields"].items() if each["class"] == "write_once"]
         born = closed if edit.type == bureau.SIGNED_WHOLE else [name for name in ("author",) if name in body]
         record.stamps |= dict.fromkeys(born, stamp)
         self._records[record.id] = record
-        self._write(record, edit.changed, edit.author, edit.clock, created=True, number=edit.number)
+        changed, by, clock = edit.changed, edit.author, edit.clock
+        self._write(record, changed, by, clock, created=True, number=edit.number, operation=edit.operation)
         return self._answer(one, edit, record, outcome_of(edit, created=True))
 
     def _write(
@@ -303,6 +304,7 @@ class House:
         *,
         created: bool = False,
         number: int | None = None,
+        operation: str = "",
     ) -> None:
         closed = changed.get("status") == "closed"
         write = bureau.Write(
@@ -312,7 +314,7 @@ class House:
         record.version += 1
         record.writers.append(Writer(record.version, author.store, author.officer, author.server))
         record.body |= copy.deepcopy(dict(changed))
-        stamp = Stamp(record.version, author.store, author.supervisor, clock, number)
+        stamp = Stamp(record.version, author.store, author.supervisor, clock, number, operation)
         record.stamps |= dict.fromkeys(changed, stamp)
         self._families.setdefault(record.family, set()).update(bureau.brought(record))
         self._news.add(record.id)

@@ -32,6 +32,7 @@ class Stamp:
     supervisor: bool
     clock: str
     number: int | None = None
+    operation: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,8 @@ class Edit:
     event: str = ""
     number: int | None = None
     copied: bool = False
+    operation: str = ""
+    rests_on: str = ""
     words: dict[str, str] = field(default_factory=dict)
     conflicts: list[dict[str, Any]] = field(default_factory=list)
     changed: dict[str, Any] = field(default_factory=dict)
@@ -138,7 +141,8 @@ def _judge(edit: Edit, record: Record, name: str, value: Any, kind: Mapping[str,
         return "applied"
     if class_ == "write_once":
         raise Refused("write_once_changed")
-    own = bool(edit.author.store) and stamp.store == edit.author.store and not edit.copied
+    own = bool(edit.author.store) and stamp.store == edit.author.store
+    own = own and (not edit.copied or stamp.operation == edit.rests_on)
     if own and edit.number is not None and stamp.number is not None and edit.number < stamp.number:
         return "kept_server"
     if class_ == "supervisor_wins" and stamp.supervisor and not edit.author.supervisor:

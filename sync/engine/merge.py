@@ -97,7 +97,7 @@ def judge(
         return Verdict(UNCHANGED)
     if declared.merge is MergeClass.WRITE_ONCE and stamp is not None:
         raise WriteOnceChanged(declared.name)
-    own = stamp is not None and stamp.store == author.store and not operation.copied
+    own = stamp is not None and _is_own(operation, stamp)
     if own and stamp is not None and _is_earlier(operation, stamp):
         return Verdict(KEPT)  # it waited; what the same hand wrote later stands, and nobody lost anything
     seen = stamp is None or stamp.version <= operation.base or own
@@ -110,6 +110,13 @@ def judge(
     if declared.merge is MergeClass.OFFICER_UNTIL_LOCK and locked:
         return Verdict(PROPOSED, lost="mine")
     return Verdict(KEPT, lost="mine")
+
+
+def _is_own(operation: Operation, stamp: Stamp) -> bool:
+    """Say whether the hand that wrote an operation gave the standing value: nobody conflicts with himself."""
+    if operation.copied and stamp.operation != operation.rests_on:
+        return False
+    return stamp.store == operation.author.store
 
 
 def _is_earlier(operation: Operation, stamp: Stamp) -> bool:

@@ -129,7 +129,8 @@ class Operation:
     """One edit. `base`: the version its author saw; times and hlc as the device gave them.
 
     kept: fields that its author's schema had and today's has not; kept on the record, under their own names.
-    copied: its store exists twice, so that it has seen what its base says and no more of that store.
+    copied: its store exists twice, so that of that store it has seen what its base says, and the operation that it
+    rests on, and no more.
     element: the id of the list's element that is voided; `item` is one that is appended.
     """
 
@@ -151,6 +152,7 @@ class Operation:
     element: str | None = None
     reason: str | None = None
     copied: bool = False
+    rests_on: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,9 +276,9 @@ class Workspace:
             past = self.past[received.base_operation]
             if past.record != operation.record:
                 return replace(received, problem=_OF_ANOTHER_RECORD), ()
-            same = past.store == operation.author.store and not operation.copied
-            base = past.seen if same else past.version or 0
-            operation = operation if operation.base == base else replace(operation, base=base)
+            base = past.seen if past.store == operation.author.store else past.version or 0
+            if operation.copied or operation.base != base:
+                operation = replace(operation, base=base, rests_on=received.base_operation)
         if record is None and operation.action != "create":
             needs.append(operation.record)
         elif record is not None and operation.base > record.version:

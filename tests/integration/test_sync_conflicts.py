@@ -244,7 +244,7 @@ def test_who_lets_stand_what_stood_lets_stand_what_came_of_it(bureau: Bureau) ->
 
 
 def test_two_copies_of_a_terminal_do_not_overwrite_each_other(bureau: Bureau) -> None:
-    """From the first number that came twice on, unseen words leave a conflict; a chain of own edits does not."""
+    """From the first number that came twice on, unseen words leave a conflict; what rests on an own edit does not."""
     own = terminal(bureau, "zhang")
     made = own.create("case", description="old")
     case = made["record"]
@@ -257,9 +257,10 @@ def test_two_copies_of_a_terminal_do_not_overwrite_each_other(bureau: Bureau) ->
     third = copy.patch("case", case, {"operation": second["id"]}, shop_name="t")
     results = copy.send(first, second, third)
     assert [one.get("flags") for one in results] == [["number_reused"], ["number_reused"], None]
-    assert [one["outcome"] for one in results] == ["merged", "applied", "applied"]
+    assert [one["outcome"] for one in results] == ["merged", "merged", "applied"]
+    assert [one["fields"]["description"] for one in results[:2]] == ["kept_server", "kept_server"]
     own.pull()
-    assert (own.body(case)["description"], own.body(case)["shop_name"]) == ("two again", "t")
+    assert (own.body(case)["description"], own.body(case)["shop_name"]) == ("one", "t")
 
 
 def test_an_edit_that_waited_gives_way_to_the_same_hands_later_one(bureau: Bureau) -> None:

@@ -366,3 +366,5 @@ def test_two_copies_of_one_store_are_two() -> None:
         decision = merge(CASE, _record("manual", standing), operation)
         assert decision.fields == {"manual": word}
         assert len(decision.conflicts) == (word != "applied")
+    after = replace(_patch(manual="new"), number=8, copied=True, rests_on="x")
+    assert merge(CASE, _record("manual", standing), after).fields == {"manual": "applied"}
