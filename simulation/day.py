@@ -63,6 +63,7 @@ class Result:
     operations: int
     requests: int
     reasons: dict[str, int]
+    oracle: dict[str, int]
 
 
 class Day:
@@ -184,4 +185,5 @@ def result_of(account: Account, steps: int, checks: dict[str, int]) -> Result:
         len(account.operations),
         world.network.requests,
         dict(Counter(account.reasons())),
+        dict(world.twin.counts) if world.twin is not None else {},
     )

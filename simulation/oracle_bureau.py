@@ -35,6 +35,7 @@ class Write:
     created: bool
     closed: bool
     voided: bool
+    server: bool
 
 
 def given(type_: str, kind: Mapping[str, Any], author: Author, known_bytes: bool) -> dict[str, Any]:
@@ -92,8 +93,10 @@ def _of_case(case: Record, writes: list[Write], photos: list[Record], *, judged_
 
 
 def _grown(write: Write) -> bool:
-    """Whether a step, a document or a photo was added."""
-    return bool(write.names & set(CONTENT_LISTS)) or (write.type == "evidence" and write.created)
+    """Whether a step, a document or a photo was added; what the server notes itself calls for no review."""
+    return not write.server and (
+        bool(write.names & set(CONTENT_LISTS)) or (write.type == "evidence" and write.created)
+    )
 
 
 def _reopens_passed(write: Write) -> bool:
