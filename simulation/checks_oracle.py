@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from simulation.account import Account
 from simulation.cast import CREW
 
@@ -19,7 +21,7 @@ def check_39_oracle(account: Account) -> int:
     for id_ in sorted(rows.keys() & wanted.keys()):
         row, one = rows[id_], wanted[id_]
         held = {"type": row.type, "version": row.version, "body": account.bodies[id_], "void": row.void is not None}
-        done += account.require(held == one, f"39 {row.type} {id_} is {held}, expected {one}")
+        done += account.require(held == one, f"39 {row.type} {id_} is not as expected: {_difference(held, one)}")
     for player in CREW:
         seen = {id_: (row.type, row.version) for id_, row in account.visible(player.username).items() if id_ in rows}
         may = twin.oracle.visible(account.scopes_of(player.username))
@@ -29,3 +31,10 @@ def check_39_oracle(account: Account) -> int:
     done += account.require(lasting == expected, f"39 open conflicts differ by {lasting ^ expected}")
     twin.counts["oracle_days_to_the_end"] += 1
     return done + twin.counts["oracle_pushes_compared"]
+
+
+def _difference(held: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
+    """What is held and what was expected, of each part that differs."""
+    pairs = {name: (held[name], expected[name]) for name in held if name != "body"}
+    pairs |= {name: (value, expected["body"].get(name)) for name, value in held["body"].items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}

@@ -93,8 +93,10 @@ class Oracle(GroupHouse):
         revoked: bool,
     ) -> Callable[[], Result]:
         """Take one operation in; returns what tells its result once the whole batch is done."""
+        clock = envelope["clock"]
+        moments = [wall_ms(clock.get("wall")), hlc_ms(clock.get("hlc"))]
         if not isinstance(payload, dict) or not is_id(payload.get("id")):
-            strange = {"id": ANY, "outcome": "quarantined", "problem": {"code": ANY, "errors": ANY}}
+            strange = bare(ANY, quarantined(ANY), ["clock_suspect"] * _is_ahead(moments, now_ms))
             return lambda: strange
         store, text, known = envelope["store"], canonical(payload), self._kept.get(payload["id"])
         reused = self._count(store, payload)
@@ -111,9 +113,7 @@ class Oracle(GroupHouse):
                 self._again.add(known.id)
                 self._try_again(known)
             return lambda: self._told(known, duplicate=repeated)
-        clock = envelope["clock"]
-        moments = (wall_ms(clock.get("wall")), hlc_ms(clock.get("hlc")), hlc_ms(payload.get("hlc")))
-        ahead = any(moment > now_ms + 300_000 for moment in moments if moment is not None)
+        ahead = _is_ahead([*moments, hlc_ms(payload.get("hlc"))], now_ms)
         flags = ["clock_suspect"] * ahead + ["number_reused"] * reused
         one = Kept(
             name, payload, text, terminal, store, self._author(payload, officer, terminal, store),
@@ -311,3 +311,8 @@ class Oracle(GroupHouse):
             for name, one in self._records.items()
             if scopes & self._families[one.family]
         }
+
+
+def _is_ahead(moments: Iterable[float | None], now_ms: int) -> bool:
+    """Whether any of a device's clocks is more than five minutes ahead."""
+    return any(moment > now_ms + 300_000 for moment in moments if moment is not None)

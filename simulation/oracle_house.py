@@ -227,12 +227,12 @@ class House:
             one.author, payload["action"], payload["type"], payload["record"], values, one.seen, one.clock,
             payload.get("event", ""), payload.get("number"), one.copied,
         )  # fmt: skip
+        if edit.action != "create" and (record is None or record.type != edit.type):
+            raise Refused("unknown_record")
         if record is not None:
             self._check_reach(one, record)
-        if edit.action == "create":
+        if record is None or edit.action == "create":
             return self._create(one, edit, record)
-        if record is None or record.type != edit.type:
-            raise Refused("unknown_record")
         kind = self.declared["types"][edit.type]
         if record.void is not None:
             return self._answer(one, edit, record, self._after_void(edit, record, payload))
