@@ -63,6 +63,7 @@ class Result:
     operations: int
     requests: int
     reasons: dict[str, int]
+    oracle: dict[str, int]
 
 
 class Day:
@@ -132,9 +133,7 @@ class Day:
     def _last_sync(self, device: Device) -> None:
         """Sync once more, and note whether that changed anything at all."""
         before = self._standing()
-        # A sync of a revoked terminal ends at the greeting; its push is still taken in.
-        last = crew.push if device.revoked else crew.sync
-        said = last(self.world, device)
+        said = crew.sync(self.world, device)
         self.world.say(f"{device.name} settles: {said}")
         # A photo whose record is in quarantine has no receipt, and asks for it each time.
         ended = device.revoked or said.startswith(("ok", "later not_found"))
@@ -184,4 +183,5 @@ def result_of(account: Account, steps: int, checks: dict[str, int]) -> Result:
         len(account.operations),
         world.network.requests,
         dict(Counter(account.reasons())),
+        dict(world.twin.counts) if world.twin is not None else {},
     )

@@ -16,6 +16,7 @@ from field_api import backup
 from field_api.auth import console, terminals
 from field_api.auth.tables import Terminal
 from field_api.casework.models import Case
+from simulation import testimony
 from simulation.cast import GRIDS
 from simulation.faults import ServerKilled
 from simulation.site import assign
@@ -24,6 +25,8 @@ from sync.store import ids
 from sync.store.tables import RecordRow
 
 Action = Callable[[World], str]
+# Hears a good answer, or None where there was none.
+Done = Callable[[Any], None]
 NAMES = ("desk1", "desk2")
 
 
@@ -32,7 +35,7 @@ class Desk:
 
     def __init__(self, world: World, name: str) -> None:
         token, csrf = world.site.cookies[name]
-        self._world = world
+        self._world, self.name = world, name
         self._client: FlaskClient = world.site.app.test_client()
         self._client.set_cookie(console.COOKIE, token)
         self._headers = {console.CSRF_HEADER: csrf}
@@ -40,16 +43,20 @@ class Desk:
     def get(self, path: str) -> Any:
         return self._client.get(f"/api/v1{path}").json
 
-    def post(self, path: str, body: Any) -> str:
-        """Send; give the outcome, or the problem's code."""
+    def post(self, path: str, body: Any, done: Done | None = None) -> str:
+        """Send; give the outcome, or the problem's code. done: what else to look at, told once it stands."""
         world = self._world
         try:
             with world.failpoints.around():
                 answer = self._client.post(f"/api/v1{path}", json=body, headers=self._headers)
         except ServerKilled:
+            if done is not None:
+                done(None)
             return "killed"
         world.require(answer.status_code != 500, f"POST {path} answered 500")
         said = answer.get_json(silent=True) or {}
+        if done is not None:
+            done(said if answer.status_code == 200 else None)
         return str(said.get("code") or said.get("outcome") or said.get("state") or answer.status_code)
 
 
@@ -68,7 +75,8 @@ def _resolve(world: World, desk: Desk) -> str:
     body = {"id": ids.new_id(), "keep": keep, "reason": "演示"}
     if keep == "value":
         body["value"] = world.dice.choice((one["mine"], one["theirs"], f"settled {world.dice.randrange(5)}"))
-    answer = desk.post(f"/conflicts/{one['id']}/resolution", body)
+    done = testimony.resolution(world, desk.name, one["id"], body)
+    answer = desk.post(f"/conflicts/{one['id']}/resolution", body, done)
     return f"resolve {world.short(one['record'])} {one['field']} {keep}: {answer}"
 
 
@@ -84,7 +92,8 @@ def _replay(world: World, desk: Desk) -> str:
     body: dict[str, Any] = {"reason": "演示"}
     if world.dice.random() < 0.5:
         body["set"] = {"description": "repaired", "address": "repaired"}
-    answer = desk.post(f"/quarantine/{one['id']}/replay", body)
+    done = testimony.repair(world, desk.name, one["id"], body, replay=True)
+    answer = desk.post(f"/quarantine/{one['id']}/replay", body, done)
     return f"replay {world.short(one['id'])}: {answer}"
 
 
@@ -92,7 +101,9 @@ def _dismiss(world: World, desk: Desk) -> str:
     one = _quarantined(world, desk)
     if one is None:
         return "no quarantine"
-    answer = desk.post(f"/quarantine/{one['id']}/dismissal", {"reason": "演示"})
+    body = {"reason": "演示"}
+    done = testimony.repair(world, desk.name, one["id"], body, replay=False)
+    answer = desk.post(f"/quarantine/{one['id']}/dismissal", body, done)
     return f"dismiss {world.short(one['id'])}: {answer}"
 
 
@@ -121,7 +132,8 @@ def _review_photo(world: World, desk: Desk) -> str:
 
 def _verdict(world: World, desk: Desk, kind: str, record: str, verdict: str) -> str:
     body = {"id": ids.new_id(), "verdict": verdict, "reason": "演示"}
-    return f"review {world.short(record)} {verdict}: {desk.post(f'/{kind}/{record}/reviews', body)}"
+    done = testimony.verdict(world, desk.name, record, body)
+    return f"review {world.short(record)} {verdict}: {desk.post(f'/{kind}/{record}/reviews', body, done)}"
 
 
 def reassign(world: World) -> str:
@@ -131,6 +143,8 @@ def reassign(world: World) -> str:
     units = world.dice.choice((own.units, (), ("u1", "u2")))
     grids = world.dice.choice((own.grids, (), GRIDS))
     assign(world.site, own, units, grids)
+    if world.twin is not None:
+        world.twin.assign(own, units, grids)
     world.counts["reassigned"] += 1
     return f"{own.username} gets {','.join(units) or '-'} and {len(grids)} grids"
 
@@ -161,6 +175,8 @@ def back_up(world: World) -> str:
         backup.rely_on(session, written)
 
     site.change(rely)
+    if world.twin is not None:
+        world.twin.save()
     world.counts["backed_up"] += 1
     return "backup"
 
@@ -170,6 +186,8 @@ def restore(world: World) -> str:
     if world.backup_mark is None:
         return "no backup"
     world.site.load("backup")
+    if world.twin is not None:
+        world.twin.load()
     world.site.renew_epoch()
     del world.network.heard[world.backup_mark :]
     _catch_up(world)

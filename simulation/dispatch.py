@@ -94,6 +94,8 @@ def _say(status: int, document: Any = None, **headers: str) -> httpx.Response:
 def forward(world: World, centre: Centre) -> str:
     """Carry every row that is due, as the relay would wake the worker to."""
     held = world.site.app.extensions["fieldpost"]
+    if world.twin is not None:
+        world.twin.mark()
     with world.site.app.app_context():
         session = db.session()
         rows = read(session, lambda: outbox.due(session, held.now(), ("deliver",)))
@@ -109,6 +111,8 @@ def forward(world: World, centre: Centre) -> str:
                 said.append("busy")
             finally:
                 db.session.remove()
+    if world.twin is not None:
+        world.twin.carried()
     return f"{len(rows)} to the centre {' '.join(said)}".rstrip()
 
 

@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import httpx
@@ -18,6 +18,7 @@ from simulation.site import Site
 
 PUSH = "/api/v1/sync/push"
 PULL = "/api/v1/sync/pull"
+UPLOADS = "/api/v1/uploads"
 PORTAL = b"<!doctype html><title>WiFi</title><form>\xe8\xaf\xb7\xe7\x99\xbb\xe5\xbd\x95</form>"
 FAULTS = (
     "request_lost",
@@ -68,6 +69,16 @@ class Late:
     device: str
 
 
+class Witness(Protocol):
+    """Who is told of all that reaches the server, whether or not an answer arrives."""
+
+    def heard(self, heard: Heard) -> None: ...
+
+    def unheard(self, envelope: dict[str, Any], token: str) -> None: ...
+
+    def uploaded(self) -> None: ...
+
+
 @dataclass
 class Network:
     """All lines; `weather` is the share of requests that something happens to."""
@@ -81,6 +92,7 @@ class Network:
     heard: list[Heard] = field(default_factory=list)
     pages: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     listeners: list[Callable[[Heard], None]] = field(default_factory=list)
+    witness: Witness | None = None
     broken: list[str] = field(default_factory=list)
     requests: int = 0
 
@@ -91,12 +103,24 @@ class Network:
             with self.failpoints.around():
                 answer = _call(self.site, request, content, announced)
         except ServerKilled:
+            self._notice(request, content, announced)
             raise httpx.ReadError("the server was killed") from None
         if answer.status == 500:
             self.broken.append(f"{request.method} {request.url.path} answered 500")
         if answer.status == 200:
             self._listen(request, content, answer, device)
+        if answer.status != 200 or request.url.path != PUSH:
+            self._notice(request, content, announced)
         return answer
+
+    def _notice(self, request: httpx.Request, content: bytes, announced: int | None) -> None:
+        """Have the witness look what a request did that had no good answer, or that brought bytes."""
+        if self.witness is None:
+            return
+        if request.url.path.startswith(UPLOADS) and request.method in ("POST", "PATCH"):
+            self.witness.uploaded()
+        if request.url.path == PUSH and announced is None:
+            self.witness.unheard(_json(request.headers.multi_items(), content), _token(request))
 
     def _listen(self, request: httpx.Request, content: bytes, answer: Answer, device: str) -> None:
         if request.url.path == PULL:
@@ -104,9 +128,11 @@ class Network:
         if request.url.path != PUSH:
             return
         envelope = _json(request.headers.multi_items(), content)
-        token = request.headers["Authorization"].removeprefix("Bearer ")
-        heard = Heard(envelope, _json(answer.headers, answer.body), token, int(self.site.clock.at.timestamp() * 1000))
+        at_ms = int(self.site.clock.at.timestamp() * 1000)
+        heard = Heard(envelope, _json(answer.headers, answer.body), _token(request), at_ms)
         self.heard.append(heard)
+        if self.witness is not None:
+            self.witness.heard(heard)
         for listener in self.listeners:
             listener(heard)
 
@@ -179,6 +205,10 @@ class Line(httpx.BaseTransport):
             part = content[: self._network.dice.randrange(len(content))]
             self._network.serve(request, part, self._device, announced=len(content))
         raise httpx.WriteError("the line broke within the request")
+
+
+def _token(request: httpx.Request) -> str:
+    return request.headers["Authorization"].removeprefix("Bearer ")
 
 
 def _is_guarded(request: httpx.Request) -> bool:

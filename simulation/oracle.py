@@ -13,10 +13,14 @@ from dataclasses import replace
 from typing import Any
 
 from simulation import oracle_bureau as bureau
+from simulation.oracle_form import malformed
 from simulation.oracle_group import GroupHouse
 from simulation.oracle_house import Kept, Result, bare, quarantined
 from simulation.oracle_merge import Author, Edit, merge_values
-from simulation.oracle_values import ANY, canonical, clock_of, hlc_ms, is_id, wall_ms
+from simulation.oracle_values import ANY, authored_ms, canonical, clock_of, hlc_ms, is_id, wall_ms
+
+# What an operation is kept under whose id came before with another payload.
+SET_ASIDE = "reused:"
 
 
 class Oracle(GroupHouse):
@@ -30,14 +34,28 @@ class Oracle(GroupHouse):
         self._terminal_no: dict[str, str] = {}
         self._numbers: dict[str, dict[int, str]] = {}
         self._again: set[str] = set()
+        self._held_since: dict[tuple[str, str], float] = {}
 
     # People and terminals.
 
     def person(
-        self, officer: str, roles: set[str], unit: str, scopes: set[str], *, supervisor: bool, masked: bool
+        self,
+        officer: str,
+        roles: set[str],
+        unit: str,
+        scopes: set[str],
+        *,
+        supervisor: bool,
+        masked: bool,
+        now_ms: float = 0.0,
     ) -> None:
-        """Tell of an officer, or that he has changed; scopes are named `unit:…` and `grid:…`."""
-        own = frozenset(scopes)
+        """Tell of an officer, or that he has changed just now; scopes are named `unit:…` and `grid:…`."""
+        own, known = frozenset(scopes), self._people.get(officer)
+        before = known.scopes if known is not None else own
+        for scope in before - own:
+            since = self._held_since.pop((officer, scope), float("-inf"))
+            self._lost.setdefault(officer, []).append((scope, since, now_ms))
+        self._held_since |= {(officer, scope): now_ms for scope in own - before}
         self._people[officer] = Author(officer, frozenset(roles), unit, own, supervisor=supervisor, masked=masked)
 
     def terminal(self, terminal: str, number: str) -> None:
@@ -75,35 +93,45 @@ class Oracle(GroupHouse):
         revoked: bool,
     ) -> Callable[[], Result]:
         """Take one operation in; returns what tells its result once the whole batch is done."""
+        clock = envelope["clock"]
+        moments = [wall_ms(clock.get("wall")), hlc_ms(clock.get("hlc"))]
         if not isinstance(payload, dict) or not is_id(payload.get("id")):
-            strange = {"id": ANY, "outcome": "quarantined", "problem": {"code": ANY, "errors": ANY}}
+            strange = bare(ANY, quarantined(ANY), ["clock_suspect"] * _is_ahead(moments, now_ms))
             return lambda: strange
         store, text, known = envelope["store"], canonical(payload), self._kept.get(payload["id"])
         reused = self._count(store, payload)
+        name = payload["id"]
         if known is not None and known.text != text:
-            return lambda: bare(payload["id"], quarantined("operation_id_reused"), [])
+            name = self.set_aside(payload)
+            known = self._kept.get(name)
+            if known is not None:
+                other = known
+                return lambda: self._told(other, duplicate=True) | {"id": payload["id"]}
         if known is not None:
             repeated = known.final or known.id in self._answering
             if known.outcome == "parked" and known.id not in self._again:
                 self._again.add(known.id)
                 self._try_again(known)
             return lambda: self._told(known, duplicate=repeated)
-        clock = envelope["clock"]
-        moments = (wall_ms(clock.get("wall")), hlc_ms(clock.get("hlc")), hlc_ms(payload.get("hlc")))
-        ahead = any(moment > now_ms + 300_000 for moment in moments if moment is not None)
+        ahead = _is_ahead([*moments, hlc_ms(payload.get("hlc"))], now_ms)
         flags = ["clock_suspect"] * ahead + ["number_reused"] * reused
         one = Kept(
-            payload["id"], payload, text, terminal, store, self._author(payload, officer, terminal, store),
+            name, payload, text, terminal, store, self._author(payload, officer, terminal, store),
             (now_ms, payload.get("number") or 0, payload["id"]), flags,
-            clock_of(payload.get("hlc"), now_ms, self._terminal_no.get(terminal, "")),
+            clock_of(payload.get("hlc"), now_ms, self._terminal_no.get(terminal, "")), envelope["schema"],
         )  # fmt: skip
+        one.authored_ms = authored_ms(payload, clock, now_ms)
         if reused:
             self._copied.add(store)
         one.copied = store in self._copied
         self._kept[one.id] = one
         self._answering.add(one.id)
         self._again.add(one.id)
-        code = self._refused_whole(one, envelope, revoked=revoked)
+        code = "terminal_revoked" if revoked else self._refused_whole(one)
+        if name != payload["id"]:
+            one.payload = {part: value for part, value in payload.items() if part != "group"}
+            one.result = quarantined("operation_id_reused")
+            return lambda: bare(payload["id"], one.result, [])
         if code is None:
             self._try(one)
         else:
@@ -119,20 +147,22 @@ class Oracle(GroupHouse):
 
     def _author(self, payload: Mapping[str, Any], officer: str, terminal: str, store: str) -> Author | None:
         """Whose operation this is, or None where the name on it is not believed."""
-        named = payload.get("officer", officer)
+        named = payload.get("officer")
+        if named is None:
+            named = officer
+        if not isinstance(named, str):
+            return None
         if named != officer:
             since, until = self._sessions.get((named, terminal), (1.0, 0.0))
             if not since <= (wall_ms(payload.get("at")) or 0) <= until:
                 return None
         return replace(self._people[named], store=store)
 
-    def _refused_whole(self, one: Kept, envelope: Mapping[str, Any], *, revoked: bool) -> Any:
+    def _refused_whole(self, one: Kept) -> Any:
         """Why an operation is set aside before anybody looks at what it asks."""
-        if revoked:
-            return "terminal_revoked"
-        if envelope["schema"] != self.declared["schema"]:
+        if one.schema != self.declared["schema"]:
             return "unknown_schema"
-        if one.id in self.poison:
+        if one.id in self.poison or malformed(one.payload):
             return ANY  # the code is not the oracle's business
         if one.payload.get("type") not in self.declared["types"]:
             return "unknown_type"
@@ -147,6 +177,13 @@ class Oracle(GroupHouse):
     def server_patch(self, record: str, values: Mapping[str, Any]) -> None:
         """The server itself writes: bytes verified, a task number, a delivery's progress."""
         self._server_writes(record, values)
+        self._run()
+
+    def server_append(self, record: str, name: str, element: Mapping[str, Any]) -> None:
+        """The server itself adds to a list, under its own clock."""
+        standing = self._records[record]
+        both = sorted([*standing.body[name], dict(element)], key=lambda one: (one["hlc"], one["id"]))
+        self._server_writes(record, {name: both})
         self._run()
 
     def verdict(self, record: str, word: str, officer: str, reason: str) -> Result:
@@ -169,6 +206,8 @@ class Oracle(GroupHouse):
             return self._let_void(conflict, author, keep)
         if conflict["class"] == "state" and keep == "mine":
             return self._accept_step(conflict_key[0], conflict, author)
+        if conflict["class"] == "state" and keep == "value" and standing.body["status"] != value:
+            self._write(standing, {"status": value}, author, "")
         wanted = conflict["mine"] if keep == "mine" else value
         if conflict["kept"] == "mine" and keep == "theirs":
             wanted, keep = conflict["theirs"], "value"
@@ -215,12 +254,22 @@ class Oracle(GroupHouse):
     def replay(self, operation: str, values: Mapping[str, Any] | None, officer: str) -> Result:
         """A person has a quarantined operation tried again, with corrections."""
         one = self._kept[operation]
-        one.payload = one.payload | {"set": {**one.payload.get("set", {}), **(values or {})}}
+        standing = one.payload.get("set", {})
+        if values:
+            one.payload = one.payload | {"set": {**(standing if isinstance(standing, dict) else {}), **values}}
         self.poison.discard(operation)
         self._answering = set()
-        self._try(one)
+        code = self._refused_whole(one)
+        if code is None:
+            self._try(one)
+        else:
+            one.result = quarantined(code)
         self._run()
         return bare(one.id, one.result, one.flags)
+
+    def set_aside(self, payload: Mapping[str, Any]) -> str:
+        """The name that an operation is kept under whose id came before with another payload."""
+        return SET_ASIDE + canonical(payload)
 
     def dismiss(self, operation: str, officer: str, reason: str) -> Result:
         """A person closes a quarantined operation."""
@@ -262,3 +311,8 @@ class Oracle(GroupHouse):
             for name, one in self._records.items()
             if scopes & self._families[one.family]
         }
+
+
+def _is_ahead(moments: Iterable[float | None], now_ms: int) -> bool:
+    """Whether any of a device's clocks is more than five minutes ahead."""
+    return any(moment > now_ms + 300_000 for moment in moments if moment is not None)

@@ -35,6 +35,7 @@ class Write:
     created: bool
     closed: bool
     voided: bool
+    server: bool
 
 
 def given(type_: str, kind: Mapping[str, Any], author: Author, known_bytes: bool) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def at_once(case: Record, writes: list[Write], photos: list[Record]) -> dict[str
 
 def at_the_end(case: Record, of_photos: list[Write], photos: list[Record]) -> Iterator[dict[str, Any]]:
     """What follows once all that came together is done: a number, and what new or judged photos mean."""
-    if case.body["status"] != "draft" and case.body["case_no"] is None:
+    # What is void by then gets no number any more.
+    if case.body["status"] != "draft" and case.body["case_no"] is None and case.void is None:
         yield {"case_no": ANY}
     yield _of_case(case, of_photos, photos, judged_anew=bool(of_photos))
 
@@ -84,7 +86,7 @@ def _of_case(case: Record, writes: list[Write], photos: list[Record], *, judged_
         values["review"] = "under_review"
     passed = values.get("review", body["review"]) == "passed" and case.void is None
     ready = body["status"] in FINISHED and passed and settled
-    if ready and body["delivery"] == "none":
+    if ready and body["delivery"] in ("none", "refused"):
         values["delivery"] = "waiting"
     if not ready and body["delivery"] not in ("none", "refused"):
         values["delivery"] = "none"
@@ -92,8 +94,10 @@ def _of_case(case: Record, writes: list[Write], photos: list[Record], *, judged_
 
 
 def _grown(write: Write) -> bool:
-    """Whether a step, a document or a photo was added."""
-    return bool(write.names & set(CONTENT_LISTS)) or (write.type == "evidence" and write.created)
+    """Whether a step, a document or a photo was added; what the server notes itself calls for no review."""
+    return not write.server and (
+        bool(write.names & set(CONTENT_LISTS)) or (write.type == "evidence" and write.created)
+    )
 
 
 def _reopens_passed(write: Write) -> bool:

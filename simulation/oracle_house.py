@@ -43,12 +43,15 @@ class Kept:
     arrival: tuple[int, int, str]
     flags: list[str]
     clock: str
+    schema: int = 1
     seen: int = 0
     copied: bool = False
     result: Result = field(default_factory=dict)
     waits: list[str] = field(default_factory=list)
     late: bool = False
     done: int = 0
+    authored_ms: float | None = None
+    blind: bool = False
 
     @property
     def outcome(self) -> str:
@@ -67,6 +70,7 @@ class House:
         self.blobs: set[str] = set()
         self._records: dict[str, Record] = {}
         self._families: dict[str, set[str]] = {}
+        self._published: dict[str, set[str]] = {}
         self._kept: dict[str, Kept] = {}
         self._settled: dict[str, list[Result]] = {}
         self._conflicts: dict[tuple[str, str], dict[str, Any]] = {}
@@ -77,6 +81,9 @@ class House:
         self._answering: set[str] = set()
         self._copied: set[str] = set()
         self._turn = 0
+        # What was lost: (scope, since, until) by officer. session_ms: how long one may work without a line.
+        self._lost: dict[str, list[tuple[str, float, float]]] = {}
+        self.session_ms = 0.0
         self._members: dict[tuple[str, str], list[Kept]] = {}
 
     # Waiting.
@@ -85,7 +92,7 @@ class House:
         return operation in self._kept and self._kept[operation].final
 
     def _operations_needed(self, one: Kept) -> list[str]:
-        named = [*one.payload.get("after", []), *_named_base(one.payload)]
+        named = [*(one.payload.get("after") or []), *_named_base(one.payload)]
         return [name for name in dict.fromkeys(named) if not self._effective(name)]
 
     def _needs(self, one: Kept) -> list[str]:
@@ -118,7 +125,7 @@ class House:
 
     def _try_again(self, one: Kept) -> None:
         """Look again at what is sent again; what it names and came in this very batch is left to the waking."""
-        named = [*one.payload.get("after", []), *_named_base(one.payload)]
+        named = [*(one.payload.get("after") or []), *_named_base(one.payload)]
         if all(self._effective(name) and self._kept[name].done < self._turn for name in named):
             self._try(one)
 
@@ -149,6 +156,7 @@ class House:
     def _run(self) -> None:
         """Let the server react and wake what waited, until nothing follows."""
         while True:
+            self._publish()
             self._react()
             news, self._news = self._news, set()
             woken = [one for one in self._kept.values() if one.outcome == "parked" and news & set(one.waits)]
@@ -157,6 +165,15 @@ class House:
             for one in sorted(woken, key=lambda each: each.arrival):
                 if one.outcome == "parked":
                     self._try(one)
+
+    def _publish(self) -> None:
+        """Keep of what families were opened to only what stands now: a grid of a moment was shown to nobody."""
+        for family, scopes in self._families.items():
+            before = self._published.get(family, set())
+            if scopes != before:
+                members = (one for one in self._records.values() if one.family == family)
+                now = before.union(*(bureau.brought(one) for one in members))
+                self._families[family], self._published[family] = set(now), now
 
     def _react(self) -> None:
         self._follow()
@@ -184,6 +201,24 @@ class House:
 
     # Judging.
 
+    def _check_reach(self, one: Kept, record: Record) -> None:
+        """Refuse what its author could not reach, neither when it arrived nor when he wrote it."""
+        assert one.author is not None
+        opened = self._families[record.family]
+        if not one.author.scopes & opened:
+            if not self._held_then(one) & opened:
+                raise Refused("out_of_scope")
+            one.blind = True
+
+    def _held_then(self, one: Kept) -> set[str]:
+        """The scopes that were lost since an operation was written, and not longer ago than a session lasts."""
+        assert one.author is not None
+        if one.authored_ms is None:
+            return set()
+        earliest = max(one.authored_ms, one.arrival[0] - self.session_ms)
+        lost = self._lost.get(one.author.officer, [])
+        return {scope for scope, since, until in lost if since <= one.authored_ms and until >= earliest}
+
     def _judge(self, one: Kept, values: Mapping[str, Any]) -> Result:
         assert one.author is not None
         payload, record = one.payload, self._records.get(one.payload["record"])
@@ -192,12 +227,12 @@ class House:
             one.author, payload["action"], payload["type"], payload["record"], values, one.seen, one.clock,
             payload.get("event", ""), payload.get("number"), one.copied, one.id, next(iter(_named_base(payload)), ""),
         )  # fmt: skip
-        if record is not None and not one.author.scopes & self._families[record.family]:
-            raise Refused("out_of_scope")
-        if edit.action == "create":
-            return self._create(one, edit, record)
-        if record is None or record.type != edit.type:
+        if edit.action != "create" and (record is None or record.type != edit.type):
             raise Refused("unknown_record")
+        if record is not None:
+            self._check_reach(one, record)
+        if record is None or edit.action == "create":
+            return self._create(one, edit, record)
         kind = self.declared["types"][edit.type]
         if record.void is not None:
             return self._answer(one, edit, record, self._after_void(edit, record, payload))
@@ -272,9 +307,7 @@ class House:
             return {"outcome": "unchanged", "version": record.version}
         parent = self._records.get(edit.values.get(kind["parent"]) or "")
         if parent is not None and edit.type not in bureau.JOINED:
-            assert one.author is not None
-            if not one.author.scopes & self._families[parent.family]:
-                raise Refused("out_of_scope")
+            self._check_reach(one, parent)
         if not set(kind["creatable_by"]) & edit.author.roles:
             raise Refused("not_permitted")
         check_values(edit, self.declared, bureau.WITHHELD.get(edit.type, {}))
@@ -308,7 +341,7 @@ class House:
     ) -> None:
         closed = changed.get("status") == "closed"
         write = bureau.Write(
-            record.type, frozenset(changed), author.supervisor, created, closed, record.void is not None
+            record.type, frozenset(changed), author.supervisor, created, closed, record.void is not None, author.server
         )
         self._writes.append((record.id, write))
         record.version += 1
@@ -329,7 +362,8 @@ class House:
         if outcome in ("merged", "proposed"):
             lost = [name for name, word in edit.words.items() if word in ("kept_server", "proposed", "ignored")]
             answer["fields"] = dict(edit.words)
-            answer["now"] = {name: copy.deepcopy(record.body.get(name)) for name in lost}
+            if not one.blind:
+                answer["now"] = {name: copy.deepcopy(record.body.get(name)) for name in lost}
             answer["conflicts"] = AnyOrder(
                 {"id": ANY, "field": each["field"], "class": each["class"], "kept": each["kept"]}
                 for each in edit.conflicts

@@ -102,7 +102,7 @@ def _position(value: Any) -> bool:
 
 def clock_of(hlc: Any, now_ms: int, terminal_no: Any) -> str:
     """The clock that orders: at most five minutes ahead of the server's, the beginning of time where none was sent."""
-    if not isinstance(hlc, str):
+    if hlc_ms(hlc) is None:
         return f"{0:012x}-{0:04x}-{terminal_no}"
     ahead = now_ms + 300_000
     moment, _, rest = hlc.partition("-")
@@ -121,3 +121,20 @@ def wall_ms(text: Any) -> float | None:
         return datetime.fromisoformat(text).timestamp() * 1000
     except (TypeError, ValueError):
         return None
+
+
+def authored_ms(payload: Mapping[str, Any], clock: Mapping[str, Any], now_ms: float) -> float | None:
+    """When it was written, by the server's clock: the time since by the steady clock, or else by the wall's error.
+
+    What differs by less than two minutes from what the device says is as it says.
+    """
+    at, wall = wall_ms(payload.get("at")), wall_ms(clock.get("wall"))
+    if at is None:
+        return None
+    moment = at + (now_ms - wall if wall is not None else 0.0)
+    steady: list[Any] = [clock.get("monotonic_ms"), payload.get("monotonic_ms")]
+    if all(isinstance(one, int) and not isinstance(one, bool) for one in steady):
+        ago = steady[0] - steady[1]
+        if payload.get("boot") == clock.get("boot") and 0 <= ago < 366 * 86_400_000:
+            moment = now_ms - ago
+    return at if abs(moment - at) < 120_000 else moment

@@ -36,7 +36,8 @@ def void_record(edit: Edit, record: Record, payload: Mapping[str, Any], *, locke
     others = [one for one in record.writers if not one.server and one.officer != author.officer]
     if edit.action == "discard":
         first = bureau.FIRST_STATE.get(record.type)
-        drafted = first is None or record.body[first[0]] == first[1]
+        # What has no state is never a draft.
+        drafted = first is not None and record.body[first[0]] == first[1]
         if not own or not drafted or locked or others:
             raise Refused("not_permitted")
         return "applied"

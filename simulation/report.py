@@ -25,6 +25,7 @@ class Total:
     outcomes: Counter[str] = field(default_factory=Counter)
     checks: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
+    oracle: Counter[str] = field(default_factory=Counter)
     violations: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, result: Result) -> None:
@@ -36,12 +37,15 @@ class Total:
         self.outcomes.update(result.outcomes)
         self.checks.update(result.checks)
         self.reasons.update(result.reasons)
+        self.oracle.update(result.oracle)
         self.violations += [(result.seed, one) for one in result.violations]
 
     def line(self) -> str:
         return (
             f"{self.seeds} seeds, {self.steps} steps, {self.operations} operations, {self.requests} requests, "
             f"{sum(self.faults.values())} faults, {sum(self.checks.values())} checks, "
+            f"{self.oracle['oracle_pushes_compared']} pushes and {self.oracle['oracle_days_to_the_end']} days as the "
+            f"oracle says, "
             f"{len(self.violations)} violations, {self.took_s:.0f} s"
         )
 
@@ -57,6 +61,7 @@ class Total:
             *_table("outcomes that terminals were told", self.outcomes),
             *_table("reasons for quarantine", self.reasons),
             *_table("checks made", self.checks),
+            *_table("answers held against the oracle", self.oracle),
         ]
         lines += ["## Violations", "", *([f"- seed {seed}: {what}" for seed, what in self.violations] or ["None."]), ""]
         return "\n".join(lines)

@@ -17,6 +17,7 @@ from simulation.device import Device
 from simulation.faults import Failpoints
 from simulation.network import Line, Network
 from simulation.site import Site, enrol
+from simulation.twin import Twin
 from sync.store import ids
 
 PATIENCE = 10
@@ -53,6 +54,9 @@ class World:
         self.failpoints.disarm()
         self.failpoints.fired.clear()
         self.network = self._network(self.site, self.failpoints, self.dice)
+        # Before a process of its own the order of what it commits is not seen.
+        self.twin = Twin(self.site, lambda what: self.require(False, what)) if self._network is Network else None
+        self.network.witness = self.twin
         players = self.dice.sample(CREW, self._terminals)
         self.devices = [self.bring(player) for player in players]
         self.scopes = {player.username: (player.units, player.grids) for player in CREW}

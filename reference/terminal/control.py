@@ -20,10 +20,6 @@ class Control:
             return
         self._store.set("wipe", {"id": wipe["id"], "after_push": wipe.get("after_push") is not False})
 
-    def ordered(self) -> bool:
-        """Say whether a wipe was ordered and is still to be done."""
-        return self._store.get("wipe") is not None
-
     def due(self, everything_sent: bool) -> bool:
         """Say whether a wipe is to be done now."""
         wipe = self._store.get("wipe")

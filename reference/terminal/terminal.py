@@ -196,10 +196,9 @@ class Terminal:
         if self._control.unconfirmed():
             return self._confirm_wipe()
         if hello.verdict is not Verdict.OK:
-            if hello.code == "terminal_revoked" and self._control.ordered():
-                # A revoked terminal's push is still received: what it holds need not go with the wipe.
-                self.push()
-            return self._ended(SyncReport(hello.verdict, hello.code, hello.wait_s))
+            # A revoked terminal's push is still received: its officer's work goes to the quarantine, and is not lost.
+            push = self.push() if hello.code == "terminal_revoked" else None
+            return self._ended(SyncReport(hello.verdict, hello.code, hello.wait_s, push))
         self.schema()
         push = self.push()
         if push.verdict not in (Verdict.OK, Verdict.RESYNC):

@@ -13,6 +13,7 @@ from sqlalchemy import event
 from reference.terminal.outcomes import Outcomes
 from simulation import cli, day
 from simulation.site import Site, running
+from sync.engine.values import Outcome
 from sync.service import workspace
 
 SEEDS = range(2000, 2012)
@@ -26,11 +27,11 @@ def site() -> Iterator[Site]:
         yield made
 
 
-def found(site: Site) -> list[str]:
-    """The first violations that any of some seeds shows."""
+def found(site: Site, mark: str = "") -> list[str]:
+    """The violations of the first of some seeds that shows one with this mark."""
     for seed in SEEDS:
         violations = day.play(site, seed).violations
-        if violations:
+        if any(mark in one for one in violations):
             return violations
     return []
 
@@ -69,7 +70,39 @@ def test_a_merge_that_lets_the_last_win_is_noticed(site: Site, monkeypatch: pyte
         return honest(record_type, record, operation, *more)
 
     monkeypatch.setattr(workspace, "merge", last_wins)
-    assert any(" 13 " in one for one in found(site))
+    assert found(site, " 13 ")
+
+
+def test_a_wrong_word_is_noticed(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that calls applied what was so already breaks nothing that lasts: only the oracle can tell."""
+    honest = workspace.merge
+
+    def applied_for_unchanged(*asked: Any) -> Any:
+        decision = honest(*asked)
+        return replace(decision, outcome=Outcome.APPLIED) if decision.outcome == Outcome.UNCHANGED else decision
+
+    monkeypatch.setattr(workspace, "merge", applied_for_unchanged)
+    violations = found(site)
+    assert violations
+    assert all(" 39 " in one for one in violations)
+
+
+def test_a_scope_too_many_is_noticed(site: Site) -> None:
+    """A case that is shown to a grid too shows at the end of the day, though every terminal agrees with the server."""
+
+    def show(connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
+        if statement.startswith("INSERT INTO sync_audience"):
+            connection.exec_driver_sql(
+                "INSERT OR IGNORE INTO sync_audience (scope, record, family, seq, since) "
+                "SELECT 'grid:511402001001002', record, family, seq, since FROM sync_audience "
+                "WHERE scope = 'unit:u1' AND record IN (SELECT id FROM sync_record WHERE type = 'case')"
+            )
+
+    event.listen(site.engine, "after_cursor_execute", show)
+    try:
+        assert found(site, " 39 ")
+    finally:
+        event.remove(site.engine, "after_cursor_execute", show)
 
 
 def test_a_pull_that_skips_is_noticed(site: Site) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 
@@ -33,6 +34,21 @@ def test_a_day_ends_in_agreement(site: Site, chunk: int) -> None:
         assert result.violations == [], f"./fieldpost sim --seed {seed} --trace"
         assert result.operations > 100
         assert sum(result.checks.values()) > 100
+        assert result.oracle["oracle_pushes_compared"] > 0
+        assert result.oracle["oracle_days_to_the_end"] == 1
+
+
+def test_the_oracle_goes_on_through_kills_and_restores(site: Site) -> None:
+    """Pushes whose answers nobody heard, and a server put back from its backup, do not end the comparison."""
+    told = Counter[str]()
+    for seed in range(1020, 1040):
+        result = day.play(site, seed)
+        told.update(result.oracle)
+        told["restored"] += result.faults.get("server_restored", 0)
+    assert told["oracle_days_to_the_end"] == 20
+    assert told["oracle_pushes_without_answer"] > 0
+    assert told["restored"] > 0
+    assert told["oracle_not_compared"] == 0
 
 
 def test_a_seed_decides_everything(site: Site) -> None:
