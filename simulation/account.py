@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from field_api.auth.tables import Officer
 from field_api.casework import schema
 from media.tables import Blob
+from simulation.device import Device
 from simulation.dispatch import Centre
 from simulation.world import World
 from sync.store.outbox import OutboxRow
@@ -77,6 +78,10 @@ class Account:
             )
 
         return world.site.look(read)
+
+    def may_have_lost(self, device: Device) -> bool:
+        """Whether a revoked terminal handed in what a restore took back: it is not told of the new epoch."""
+        return device.revoked and bool(self.world.counts["server_restored"])
 
     def require(self, condition: bool, what: str) -> int:
         """Judge one thing; gives 1, for the count of what was judged."""

@@ -53,7 +53,7 @@ def check_24_revoked_work_kept(account: Account) -> int:
     """What a revoked terminal still sent is all there, in quarantine."""
     done = 0
     for device in account.world.devices:
-        if not device.revoked:
+        if not device.revoked or account.may_have_lost(device):
             continue
         for queued in device.terminal.queue():
             row = account.operations.get(queued.id)

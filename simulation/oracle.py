@@ -136,6 +136,8 @@ class Oracle(GroupHouse):
             self._try(one)
         else:
             one.result = quarantined(code)
+            if revoked and not malformed(payload) and payload.get("group"):
+                self._members.setdefault((store, payload["group"]["id"]), []).append(one)
         return lambda: self._told(one, duplicate=False)
 
     def _count(self, store: str, payload: Mapping[str, Any]) -> bool:
@@ -275,6 +277,9 @@ class Oracle(GroupHouse):
         """A person closes a quarantined operation."""
         one = self._kept[operation]
         one.result = {"outcome": "dismissed", "reason": reason}
+        if isinstance(one.payload.get("base"), dict):
+            # The server forgets at a dismissal what the author had seen by way of another operation; see the document.
+            one.seen = 0
         self._answering = set()
         self._took_effect(one)
         self._run()

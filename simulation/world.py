@@ -89,7 +89,9 @@ class World:
         return new
 
     def enrol_again(self, device: Device) -> None:
-        """A restored server does not know a terminal that was enrolled later: it gets a new code."""
+        """A restored server does not know a terminal that was enrolled later: it gets a new code, in calm."""
+        device.trap.left = 0
+        self.failpoints.disarm()
         calm, self.network.weather = self.network.weather, 0.0
         code = self.site.change(lambda session: terminals.invite(session, "keeper", 3600, self.site.clock()))
         # A fault may still lie in wait on this line; whoever enrols a terminal tries until it is.
