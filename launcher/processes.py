@@ -89,7 +89,10 @@ def _has_ended(popen: subprocess.Popen[bytes]) -> bool:
     """Say whether the guard has ended, without reaping it: until then its number cannot be another's."""
     if popen.returncode is not None:
         return True
-    return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, popen.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:
+        return True  # whoever keeps the processes reaped it between the two lines
 
 
 def _terminate(popen: subprocess.Popen[bytes], until_s: float) -> None:

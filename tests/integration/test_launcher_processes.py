@@ -14,7 +14,7 @@ import pytest
 
 from launcher.guard import session_pids
 from launcher.installation import ROOT, answers_http, free_port
-from launcher.processes import Process, StartError, StoppingError, Supervisor
+from launcher.processes import Process, StartError, StoppingError, Supervisor, _has_ended
 from tests.support.waiting import wait_until
 
 STUBBORN = """
@@ -126,7 +126,7 @@ def test_programs_stop_in_reverse_order(tmp_path: Path) -> None:
 LAUNCHER = """
 import sys
 from pathlib import Path
-from launcher.processes import Supervisor
+from launcher.processes import Supervisor, _has_ended
 from tests.integration.test_launcher_processes import stubborn
 with Supervisor() as supervisor:
     supervisor.start(stubborn(Path(sys.argv[1])))
@@ -227,3 +227,12 @@ def test_the_programs_hold_what_the_launcher_holds_but_do_not_see_it(tmp_path: P
             seen = {str(path.readlink()) for path in Path(f"/proc/{pid}/fd").iterdir()}
             assert seen == {"/dev/null", str(log)}
         supervisor.stop_all(grace_s=0)
+
+
+def test_a_guard_that_another_thread_reaped_has_ended() -> None:
+    """Who looks between the end of a process and its being written down is told that it ended, and not an error."""
+    popen = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitpid(popen.pid, 0)
+    assert popen.returncode is None
+    assert _has_ended(popen)
+    popen.wait()
