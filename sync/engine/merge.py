@@ -30,7 +30,7 @@ from sync.engine.values import (
     Transition,
     stamp_of,
 )
-from sync.engine.voids import MARK, discard, give_way, void
+from sync.engine.voids import MARK, after_void, discard, void
 
 # Checked when the operation was translated; no role of today's has a say in it.
 KEPT_KIND = Kind("kept", lambda _value: None)
@@ -64,12 +64,12 @@ def merge(
         return _create(record_type, record, operation, given or {})
     if record is None:
         return refuse(None, "unknown_record")
+    if record.void is not None and (not operation.author.server or operation.action in ("void", "discard")):
+        return after_void(record, operation)
     if operation.action == "void":
         return void(record_type, record, operation, around)
     if operation.action == "discard":
         return discard(record_type, record, operation, around)
-    if record.void is not None and not operation.author.server:
-        return give_way(record, operation)
     if operation.action == "append":
         return _append(record_type, record, operation)
     if operation.action == "transition":

@@ -39,12 +39,8 @@ def void(record_type: RecordType, record: Record, operation: Operation, around: 
         return Decision(Outcome.QUARANTINED, record, problem=problem)
     if operation.list is not None:
         return _void_element(record_type, record, operation, around)
-    if record.void == operation.reason:
-        return Decision(Outcome.UNCHANGED, record)
     if not _decides(record_type, operation.author) and not _is_own(record_type, record, operation, around):
         return _not_permitted(record)
-    if record.void is not None:
-        return give_way(record, operation)
     if around.unseen and not _decides(record_type, operation.author):
         # Others have worked on it meanwhile: what they did is not marked as void unseen.
         return give_way(record, operation, stamp=_newest(record, operation))
@@ -53,13 +49,19 @@ def void(record_type: RecordType, record: Record, operation: Operation, around: 
 
 def discard(record_type: RecordType, record: Record, operation: Operation, around: Around) -> Decision:
     """Void an author's own draft that he has not submitted and that nobody else has touched."""
-    if record.void == DISCARDED:
-        return Decision(Outcome.UNCHANGED, record)
     state = record_type.state
     is_draft = state is not None and record.body.get(state) == record_type.initial.get(state)
     if not is_draft or around.shared or not _is_own(record_type, record, operation, around):
         return _not_permitted(record)
-    return give_way(record, operation) if record.void is not None else _marked(record, operation, DISCARDED)
+    return _marked(record, operation, DISCARDED)
+
+
+def after_void(record: Record, operation: Operation) -> Decision:
+    """Meet an edit of a voided record: the same void again changes nothing, all else is proposed, whoever asks."""
+    asked = {"void": operation.reason, "discard": DISCARDED}.get(operation.action)
+    if asked == record.void and operation.list is None:
+        return Decision(Outcome.UNCHANGED, record)
+    return give_way(record, operation)
 
 
 def give_way(record: Record, operation: Operation, standing: str | None = None, stamp: Stamp | None = None) -> Decision:
@@ -92,8 +94,8 @@ def _void_element(record_type: RecordType, record: Record, operation: Operation,
     own = found.get("by") == author.officer and not _is_closed(record_type, record, around)
     if not own and not _decides(record_type, author):
         return _not_permitted(record)
-    if mark is not None or record.void is not None:
-        return give_way(record, operation, mark and mark["reason"])
+    if mark is not None:
+        return give_way(record, operation, mark["reason"])
     marked = {**found, MARK: {"reason": operation.reason, "by": author.officer, "at": operation.at}}
     body = {**record.body, name: [marked if element is found else element for element in elements]}
     return Decision(

@@ -233,3 +233,11 @@ def test_a_void_says_why_and_what(operation: Operation, pointers: list[str]) -> 
 def test_there_is_nothing_to_void_in_an_empty_list() -> None:
     """A list that was never written holds no element."""
     assert code(merge(DRAFT, record(notes=None), element())) == "invalid_field"
+
+
+def test_a_voided_record_is_beyond_everybodys_reach() -> None:
+    """A void with another reason, a discard, or an element's void: proposed, even by one who might not have asked."""
+    for who in WHO:
+        for operation in (void(who, reason="another"), replace(void(who), action="discard", reason=None)):
+            decision = merge(DRAFT, record("wrong"), operation)
+            assert (decision.outcome, len(decision.conflicts)) == ("proposed", 1)
