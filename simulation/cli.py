@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
@@ -49,6 +50,19 @@ def main(argv: list[str] | None = None) -> int:
 def hush() -> None:
     logging.getLogger("fieldpost").setLevel(logging.CRITICAL + 1)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Keep the server's words back for as long as the block; who shares the process hears them again afterwards."""
+    logger = logging.getLogger("fieldpost")
+    level, configured = logger.level, structlog.get_config()
+    hush()
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+        structlog.configure(**configured)
 
 
 def _results(options: argparse.Namespace) -> Iterator[Result]:

@@ -14,8 +14,7 @@ from simulation.world import World
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    cli.hush()
-    with running() as made:
+    with cli.hushed(), running() as made:
         yield made
 
 

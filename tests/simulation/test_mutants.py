@@ -22,8 +22,7 @@ SEEDS = range(2000, 2012)
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """An installation of this module's own, since what is broken here stays broken here."""
-    cli.hush()
-    with running() as made:
+    with cli.hushed(), running() as made:
         yield made
 
 

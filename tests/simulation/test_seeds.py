@@ -21,8 +21,7 @@ COMPARED = range(1000, 1020)
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
     """An installation in this process, put back to its beginning by every seed."""
-    cli.hush()
-    with running() as made:
+    with cli.hushed(), running() as made:
         yield made
 
 

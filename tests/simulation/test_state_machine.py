@@ -76,8 +76,7 @@ class Bureau(RuleBasedStateMachine):
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    cli.hush()
-    with running() as made:
+    with cli.hushed(), running() as made:
         yield made
 
 

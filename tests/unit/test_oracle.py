@@ -13,6 +13,7 @@ from simulation.oracle import Oracle
 from simulation.oracle_values import ANY, AnyOrder, canonical
 
 FILES = sorted((Path(__file__).parents[2] / "simulation").glob("oracle*.py"))
+AT = "2026-11-22T10:00:00.000+08:00"
 CASE, OTHER = "0192f0a0-0000-7000-8000-000000000001", "0192f0a0-0000-7000-8000-000000000002"
 
 
@@ -61,7 +62,8 @@ class World:
     def operation(self, action: str, record: str = CASE, **parts: Any) -> dict[str, Any]:
         self.count += 1
         name = f"0192f0a0-0000-7000-8000-{self.count:012x}"
-        return {"id": name, "number": self.count, "action": action, "type": "case", "record": record, **parts}
+        named = {"id": name, "number": self.count, "action": action, "type": "case", "record": record, "at": AT}
+        return {**named, **parts}
 
     def send(self, officer: str, *operations: dict[str, Any], **more: Any) -> list[dict[str, Any]]:
         envelope = {"schema": 1, "store": f"store of {officer}", "clock": {}, "operations": list(operations)}
