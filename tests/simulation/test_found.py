@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from reference.terminal import Terminal
-from simulation import cli
+from simulation import cli, day
 from simulation.site import Site, assign, running
 from simulation.world import World
 
@@ -35,6 +35,18 @@ def test_what_was_written_in_a_lost_scope_is_not_held(site: Site) -> None:
     assert pulled.matches is True
     assert pulled.pages == 1
     assert photo not in terminal_of(site, device.folder.name)
+
+
+@pytest.mark.parametrize(
+    ("seed", "steps", "what"),
+    [
+        (255, 50, "a terminal that the restored server does not know is enrolled again, whatever lies on the line"),
+        (3759, 20, "an officer's discard of a draft that a supervisor voided is proposed like any other edit"),
+    ],
+)
+def test_a_seed_that_found_something_stays_clean(site: Site, seed: int, steps: int, what: str) -> None:
+    """What once broke an invariant, or the oracle's word, in a long run."""
+    assert day.play(site, seed, steps).violations == [], what
 
 
 def terminal_of(site: Site, name: str) -> dict[str, tuple[str, int]]:
