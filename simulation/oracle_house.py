@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulation import oracle_bureau as bureau
+from simulation.oracle_form import malformed
 from simulation.oracle_merge import (
     Author,
     Edit,
@@ -295,6 +296,11 @@ class House:
             named = self._kept[base["operation"]]
             return named.seen if named.store == one.store else int(named.result.get("version", 0))
         return base if isinstance(base, int) else 0
+
+    def _seen_at_last(self, one: Kept) -> int:
+        """What an author had seen whose operation a person closes; 0 where that hangs on what never took effect."""
+        unknown = malformed(one.payload) or not all(self._effective(name) for name in _named_base(one.payload))
+        return 0 if unknown or self._rests_elsewhere(one) else self._seen(one)
 
     def _create(self, one: Kept, edit: Edit, record: Record | None) -> Result:
         kind = self.declared["types"][edit.type]

@@ -123,8 +123,8 @@ class Workspace:
             self.past[row.id] = Past(row.record, row.store, row.outcome, row.seen, row.version)
 
     def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
-        """Write down that a person closed an operation, and let go what waited for it."""
-        self.note(received, decision)
+        """Write down that a person closed an operation, with what its author had seen, and let go what waited."""
+        self.note(self._resolved(received, None)[0], decision)
         self._results[received.operation.id]["reason"] = reason
         if received.group is not None:
             self._came.add(received.group.id)
