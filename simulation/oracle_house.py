@@ -71,7 +71,6 @@ class House:
         self.blobs: set[str] = set()
         self._records: dict[str, Record] = {}
         self._families: dict[str, set[str]] = {}
-        self._published: dict[str, set[str]] = {}
         self._kept: dict[str, Kept] = {}
         self._settled: dict[str, list[Result]] = {}
         self._conflicts: dict[tuple[str, str], dict[str, Any]] = {}
@@ -157,7 +156,6 @@ class House:
     def _run(self) -> None:
         """Let the server react and wake what waited, until nothing follows."""
         while True:
-            self._publish()
             self._react()
             news, self._news = self._news, set()
             woken = [one for one in self._kept.values() if one.outcome == "parked" and news & set(one.waits)]
@@ -166,15 +164,6 @@ class House:
             for one in sorted(woken, key=lambda each: each.arrival):
                 if one.outcome == "parked":
                     self._try(one)
-
-    def _publish(self) -> None:
-        """Keep of what families were opened to only what stands now: a grid of a moment was shown to nobody."""
-        for family, scopes in self._families.items():
-            before = self._published.get(family, set())
-            if scopes != before:
-                members = (one for one in self._records.values() if one.family == family)
-                now = before.union(*(bureau.brought(one) for one in members))
-                self._families[family], self._published[family] = set(now), now
 
     def _react(self) -> None:
         self._follow()

@@ -350,7 +350,7 @@ class Workspace:
             self.decide(own_operation(one))
         changes = self._changes()
         changed = [self.held[record] for record in self._before]
-        joined = audience.joined(self.session, self.home.types, self.scopes, changed, self._before)
+        joined = audience.joined(self.session, self.scopes, self._rising, changed, self._before)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
         settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
