@@ -49,7 +49,6 @@ class Kept:
     copied: bool = False
     result: Result = field(default_factory=dict)
     waits: list[str] = field(default_factory=list)
-    late: bool = False
     done: int = 0
     authored_ms: float | None = None
     blind: bool = False
@@ -136,7 +135,7 @@ class House:
             return
         one.waits = self._needs(one)
         if one.waits:
-            circle, one.late = self._circle(one), True
+            circle = self._circle(one)
             one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": AnyOrder(one.waits)}
             return
         try:
@@ -150,7 +149,7 @@ class House:
     def _took_effect(self, one: Kept) -> None:
         one.done = self._turn
         self._news.add(one.id)
-        if one.late or one.id not in self._answering:
+        if one.id not in self._answering:
             self._settled.setdefault(one.terminal, []).append(bare(one.id, one.result, one.flags))
 
     def _run(self) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,7 +21,7 @@ from sync.engine.merge import merge, refuse
 from sync.engine.values import ALONE, FINAL, Around, Decision, Operation, Outcome, Problem, Record
 from sync.service import audience
 from sync.service.decode import named_by, revive
-from sync.service.groups import Groups, Mark
+from sync.service.groups import Groups, Mark, restore
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, brought, own_operation
 from sync.service.results import Done, conflict_rows, describe, operation_row
@@ -31,7 +31,6 @@ from sync.store import records as shelf
 from sync.store.ids import new_id
 from sync.store.records import Held
 
-T = TypeVar("T")
 # Judged by the record above, too.
 VOIDING = ("void", "discard")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
@@ -70,6 +69,7 @@ class Workspace:
         self.waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
         self._blind: set[str] = set()
+        self._answered: set[str] = set()
         self._groups = Groups(self)
         self._enlisted: list[dict[str, Any]] = []
 
@@ -79,6 +79,7 @@ class Workspace:
         Returns the wire results, in the same order: what waited and could be applied after all is final.
         Writes: records, audience, operations, conflicts, what waits and what is settled.
         """
+        self._answered = {one.operation.id for one in received if one.arrived is None}
         self._decide_all(received)
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
@@ -239,9 +240,9 @@ class Workspace:
             if record not in mark.written:
                 self._before.pop(record, None)
         for family, rising in mark.rising.items():
-            _restore(self._rising, family, rising)
+            restore(self._rising, family, rising)
         for operation, past in mark.past.items():
-            _restore(self.past, operation, past)
+            restore(self.past, operation, past)
             self._came.discard(operation)
         del self._done[mark.done :]
 
@@ -353,7 +354,9 @@ class Workspace:
         joined = audience.joined(self.session, self.scopes, self._rising, changed, self._before)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
-        settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
+        # What waited only within its own push is told there.
+        late = [one for one in done if one.received.arrived and one.received.operation.id not in self._answered]
+        settled = [one for one in late if one.decision.outcome in FINAL]
         first, count = 0, len(changed) + len(joined) + len(settled)
         if count:
             last = sequence.take(self.session, count, int(self.now.timestamp() * 1000), self.heard).value
@@ -390,10 +393,3 @@ class Workspace:
         if not done.decision.conflicts:
             return ()
         return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
-
-
-def _restore(values: dict[str, T], name: str, value: T | None) -> None:
-    if value is None:
-        values.pop(name, None)
-    else:
-        values[name] = value
