@@ -23,7 +23,7 @@ from field_api.console import show
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
 from field_api.endpoint import Answer, Caller, Context, Mode, endpoint
 from field_api.extensions import services
-from field_api.problems import CATALOGUE, Problem
+from field_api.problems import CATALOGUE, Problem, in_language
 from sync.engine.kinds import UUID
 from sync.store.ids import new_id
 
@@ -59,6 +59,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.globals.update(CATALOGUE=CATALOGUE, ENUMS=ENUMS, FINISHED=FINISHED, new_id=new_id, show=show)
+TEMPLATES.globals.update(in_language=in_language)
 
 
 def page(*, caller: Caller = "console", mode: Mode = "read") -> Callable[[Callable[..., Any]], Callable[..., Response]]:

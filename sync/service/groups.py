@@ -61,6 +61,14 @@ class Mark:
     savepoint: SessionTransaction
 
 
+def restore(values: dict[str, T], name: str, value: T | None) -> None:
+    """Have a value stand again, or be absent again."""
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value
+
+
 @dataclass(slots=True)
 class Circle:
     """A group as it stands in this round.
