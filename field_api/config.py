@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from field_api.casework.law.clocks import CLOCKS
+from field_api.casework.law.deadlines import Terms
 
 ROOT = Path(__file__).resolve().parent.parent
 # With pauses of 2 s that double up to half an hour, whatever the jitter: a day before a person is asked.
@@ -44,6 +47,7 @@ class Config:
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
     parked_after_s: float = 86_400.0
+    terms: Terms = field(default_factory=Terms)
 
     @property
     def writers_limit(self) -> int:
@@ -76,6 +80,7 @@ class Config:
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
             parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
+            terms=_terms(environ.get("FIELDPOST_CLOCKS", ""), environ.get("FIELDPOST_ROLL_OVER") or "citizen"),
         )
 
 
@@ -96,3 +101,19 @@ def _region(text: str) -> str:
     if not (len(text) == 6 and text.isascii() and text.isdigit()):
         raise ConfigError(f"FIELDPOST_REGION must be six digits (GB/T 2260), not {text!r}")
     return text
+
+
+def _terms(clocks: str, rolls: str) -> Terms:
+    """Read the lengths of clocks, `file_city=3,clue_check=15`, and who gets the roll-over: nobody, citizen, agency."""
+    lengths = {}
+    for part in filter(None, (one.strip() for one in clocks.split(","))):
+        name, _, text = part.partition("=")
+        if name not in CLOCKS or not CLOCKS[name].is_configurable:
+            raise ConfigError(f"FIELDPOST_CLOCKS: {name!r} is no clock whose length may be set")
+        if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 999 and len(text) <= 3):
+            raise ConfigError(f"FIELDPOST_CLOCKS: {name} must run 1 to 999, not {text!r}")
+        lengths[name] = int(text)
+    chosen = frozenset(filter(None, (one.strip() for one in rolls.split(",")))) - {"nobody"}
+    if chosen - {"citizen", "agency"}:
+        raise ConfigError(f"FIELDPOST_ROLL_OVER must name nobody, citizen or agency, not {rolls!r}")
+    return Terms(lengths, "citizen" in chosen, "agency" in chosen)
