@@ -6,6 +6,8 @@ import csv
 from dataclasses import dataclass
 from importlib.resources import files
 
+from field_api.casework.law.catalogue import READINGS, SUBJECTS
+from field_api.casework.law.factors import FACTORS
 from field_api.casework.procedure_enums import PROCEDURE_ENUMS, Entry
 
 
@@ -128,6 +130,9 @@ ENUMS: dict[str, tuple[Entry, ...]] = {
         ("other", "其他", "other"),
     ),
     **PROCEDURE_ENUMS,
+    "violation_subject": tuple((code, *words) for code, words in SUBJECTS.items()),
+    "reading": tuple((code, *words) for code, words in READINGS.items()),
+    "factor": tuple((code, one.zh, one.en) for code, one in FACTORS.items()),
     # GA 24.7, 号牌种类.
     "plate_kind": (
         ("01", "大型汽车", "large vehicle"),

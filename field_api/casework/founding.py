@@ -1,4 +1,5 @@
 """What a new database needs before its first officer: the change sequence, the categories, the calendar."""
+"""What a new database needs before its first officer: the change sequence, the categories, the national violations."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from sqlalchemy.orm import Session
 
 from field_api.casework import calendars
 from field_api.casework.reference import publish_categories
+from field_api.casework.reference import publish_categories, publish_violations
+from field_api.casework.violations import national
 from sync.service.home import Home
 from sync.store import sequence
 from sync.store.ids import new_id
@@ -21,3 +24,8 @@ def found(session: Session, home: Home, now: datetime) -> None:
         sequence.found(session, epoch=new_id())
     publish_categories(session, home, now)
     calendars.publish(session, home, now)
+    """Write what is missing; running it again changes nothing. Writes: sync_sequence, category, violation."""
+    if session.scalar(sa.select(Sequence.id)) is None:
+        sequence.found(session, epoch=new_id())
+    publish_categories(session, home, now)
+    publish_violations(session, home, national(), now)

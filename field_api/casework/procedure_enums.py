@@ -88,6 +88,7 @@ PROCEDURE_ENUMS: Final[dict[str, tuple[Entry, ...]]] = {
         ("suspend_business", "责令停产停业", "business suspended"),
         ("close", "责令关闭", "business closed"),
         ("restrict", "限制从业", "barred from the trade"),
+        ("detain", "行政拘留", "detention"),
     ),
     "no_penalty_reason": (
         ("minor_corrected", "轻微并及时改正", "minor and corrected"),

@@ -1,11 +1,12 @@
 """Reference data on its way to every terminal: categories, officers, grids, days off, permits.
+"""Reference data on its way to every terminal: categories, officers, grids, permits, violations.
 
 It goes through the same door as everything else, so terminals get it by the same pull.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +19,8 @@ from field_api.auth.tables import Officer
 from field_api.casework import server
 from field_api.casework.enums import CATEGORIES
 from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit
+from field_api.casework.law.catalogue import Item, values_of
+from field_api.casework.reference_models import CategoryRow, Grid, Permit, Violation
 from sync.engine.values import Operation
 from sync.service.home import Home
 from sync.service.received import own_operation
@@ -77,6 +80,21 @@ def publish_holidays(session: Session, home: Home, days: Sequence[Mapping[str, A
         for one in days
     ]
     _apply(session, home, operations, now)
+def publish_violations(session: Session, home: Home, items: Iterable[Item], now: datetime) -> int:
+    """Add the versions of items that are not there yet; none is ever overwritten. Writes: violation.
+
+    Returns how many were new.
+    """
+    held = {(code, since) for code, since in session.execute(sa.select(Violation.code, Violation.valid_from))}
+    fresh = [one for one in items if (one.code, one.valid_from.isoformat()) not in held]
+    operations = [server.create("violation", new_id(), values_of(one), now) for one in fresh]
+    _apply(session, home, operations, now)
+    return len(fresh)
+
+
+def end_violation(session: Session, home: Home, record: str, last_day: str, now: datetime) -> None:
+    """Give a version its last day. Writes: the violation's record."""
+    _apply(session, home, [server.patch("violation", record, {"valid_to": last_day}, now)], now)
 
 
 def _publish(

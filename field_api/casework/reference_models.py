@@ -12,8 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from field_api.casework.declare import enum, synced
+from field_api.casework.law.catalogue import LARGEST_FEN
 from field_api.casework.models import GRID
-from sync.engine.kinds import BOOLEAN, POSITION, TIME, integer, text
+from sync.engine.kinds import BOOLEAN, POSITION, TIME, group, integer, list_of, text
 from sync.store.base import Base, Id, Json, UtcDateTime
 
 
@@ -81,3 +82,61 @@ class Permit(Base):
     valid_from: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("server_owned", TIME))
     valid_to: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("server_owned", TIME))
     status: Mapped[str | None] = mapped_column(sa.String(16), info=synced("server_owned", enum("permit_status")))
+
+
+_DAY = text(10, r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_FEN = integer(0, LARGEST_FEN)
+_ARTICLES = list_of(text(200), 10)
+# Factors are not held to their code table: a step may hang on one that only the local standard knows.
+_FACTORS = list_of(text(32, r"[a-z0-9_]{2,32}"), 10)
+_PENALTIES = list_of(
+    group({"party": enum("party_kind"), "kinds": list_of(enum("penalty_kind"), 13), "min_fen": _FEN, "max_fen": _FEN}),
+    3,
+)
+_DISCRETION_STEPS = list_of(
+    group(
+        {
+            "code": text(16),
+            "zh": text(100),
+            "en": text(100),
+            "party": enum("party_kind"),
+            "min_fen": _FEN,
+            "max_fen": _FEN,
+            "factors": _FACTORS,
+        }
+    ),
+    30,
+)
+
+
+class Violation(Base):
+    """One version of an item of the violation catalogue (案由). Source: `law/catalogue.py`, docs/catalogue.md."""
+
+    __tablename__ = "violation"
+    __table_args__ = (sa.UniqueConstraint("code", "valid_from"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    version: Mapped[int]
+    code: Mapped[str] = mapped_column(sa.String(32), info=synced("server_owned", text(32)))
+    zh: Mapped[str] = mapped_column(sa.String(200), info=synced("server_owned", text(200)))
+    en: Mapped[str] = mapped_column(sa.String(200), info=synced("server_owned", text(200)))
+    breaks: Mapped[Any | None] = mapped_column(Json, info=synced("server_owned", _ARTICLES))
+    applies: Mapped[Any | None] = mapped_column(Json, info=synced("server_owned", _ARTICLES))
+    subject: Mapped[str | None] = mapped_column(
+        sa.String(16), info=synced("server_owned", enum("violation_subject"))
+    )
+    authority: Mapped[str | None] = mapped_column(sa.String(100), info=synced("server_owned", text(100)))
+    categories: Mapped[Any | None] = mapped_column(Json, info=synced("server_owned", list_of(enum("category"), 20)))
+    penalties: Mapped[Any | None] = mapped_column(Json, info=synced("server_owned", _PENALTIES))
+    steps: Mapped[Any | None] = mapped_column(Json, info=synced("server_owned", _DISCRETION_STEPS))
+    exempt: Mapped[Any | None] = mapped_column(
+        Json, info=synced("server_owned", group({"conditions": _FACTORS, "basis": text(200)}))
+    )
+    measures: Mapped[Any | None] = mapped_column(
+        Json, info=synced("server_owned", list_of(enum("measure_kind"), 8))
+    )
+    valid_from: Mapped[str] = mapped_column(sa.String(10), info=synced("server_owned", _DAY))
+    valid_to: Mapped[str | None] = mapped_column(sa.String(10), info=synced("server_owned", _DAY))
+    source: Mapped[str | None] = mapped_column(sa.String(300), info=synced("server_owned", text(300)))
+    read: Mapped[str | None] = mapped_column(sa.String(8), info=synced("server_owned", enum("reading")))
+    demo: Mapped[bool | None] = mapped_column(info=synced("server_owned", BOOLEAN))

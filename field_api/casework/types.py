@@ -9,7 +9,7 @@ from field_api.auth.identity import LIAISONS, SUPERVISING_ROLES
 from field_api.casework.declare import element, enum, fields_of
 from field_api.casework.models import PLATE, Case, Evidence, Incident, Task, VehicleCheck
 from field_api.casework.procedure_models import Call, Measure, Proceeding
-from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit
+from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit, Violation
 from sync.engine.kinds import BOOLEAN, DIGEST, IDENTIFIER, TIME, group, integer, list_of, text, tree
 from sync.engine.values import Field, MergeClass, RecordType, Transition
 from sync.service.pull import EVERYONE
@@ -209,6 +209,7 @@ TYPES: Mapping[str, RecordType] = {
         _reference("grid", fields_of(Grid)),
         _reference("holiday", fields_of(Holiday)),
         _reference("permit", fields_of(Permit)),
+        _reference("violation", fields_of(Violation)),
         RecordType("incident", fields_of(Incident), {"notes": _NOTE}, (), _own, creators=FIELD, author="author"),
         RecordType(
             "case",
@@ -327,6 +328,7 @@ MODELS = {
     "grid": Grid,
     "holiday": Holiday,
     "permit": Permit,
+    "violation": Violation,
     "incident": Incident,
     "case": Case,
     "evidence": Evidence,
