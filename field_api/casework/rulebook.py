@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -33,7 +34,12 @@ def digest() -> str:
     return hashlib.sha256(orjson.dumps(shipped().document, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
-def served(keys: Keys) -> dict[str, Any]:
-    """The rules as terminals fetch them; the signature is a compact JWS over `{"rules": {"sha256", "version"}}`."""
-    named = {"sha256": digest(), "version": shipped().version}
-    return {"bundle": shipped().document, **named, "signature": keys.sign_jws({"rules": named})}
+def named(configured: Mapping[str, Any]) -> dict[str, Any]:
+    """What the server signs of the rules: their version and digest, and what the bureau says itself."""
+    config = {name: configured.get(name) for name in facts.SECTIONS["config"]}
+    return {"config": config, "sha256": digest(), "version": shipped().version}
+
+
+def sign(keys: Keys, configured: Mapping[str, Any]) -> str:
+    """A compact JWS over `{"rules": {"config", "sha256", "version"}}`, by the key that signs receipts."""
+    return keys.sign_jws({"rules": named(configured)})

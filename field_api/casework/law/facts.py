@@ -16,7 +16,7 @@ Section = Mapping[str, str]
 MAX_ITEMS = 200
 MAX_TEXT = 200
 MAX_INT = 10**12  # a rule may multiply by a hundred and stay within 64 bits
-_DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
+DATE = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])")
 
 SECTIONS: Mapping[str, Section] = {
     # The act itself, and what Art. 33 and 51 ask of it.
@@ -239,5 +239,5 @@ def _value(value: Any, kind: str) -> Any:
     if kind == "int":
         return value if type(value) is int and -MAX_INT <= value <= MAX_INT else None
     if kind == "date":
-        return value if isinstance(value, str) and _DATE.fullmatch(value) else None
+        return value if isinstance(value, str) and DATE.fullmatch(value) else None
     return value if isinstance(value, str) and len(value) <= MAX_TEXT else None

@@ -15,7 +15,7 @@ from field_api.casework.law.facts import complete
 
 # How a finding's version of the law was chosen.
 BY_ACT, BY_STEP, LIGHTER = "act", "step", "lighter"
-STEPS: Mapping[str, tuple[str, str]] = {
+CHOSEN: Mapping[str, tuple[str, str]] = {
     BY_ACT: ("适用行为时的规定", "the law at the time of the act"),
     BY_STEP: ("适用作出该程序行为时的规定", "the law when the step was taken"),
     LIGHTER: (
@@ -31,7 +31,7 @@ CONFIGURE = Words("请管理员按本地规定设置该项", "ask the administra
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that a rule says. `rule`: R01 to R52; `check`: which of its checks; `chosen_by`: a key of STEPS."""
+    """One thing that a rule says. `rule`: R01 to R52; `check`: which of its checks; `chosen_by`: a key of CHOSEN."""
 
     rule: str
     check: str
