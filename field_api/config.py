@@ -48,6 +48,7 @@ class Config:
     silent_after_s: float = 86_400.0
     parked_after_s: float = 86_400.0
     terms: Terms = field(default_factory=Terms)
+    law: Mapping[str, int | str | None] = field(default_factory=dict, hash=False)
 
     @property
     def writers_limit(self) -> int:
@@ -81,6 +82,7 @@ class Config:
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
             parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
             terms=_terms(environ.get("FIELDPOST_CLOCKS", ""), environ.get("FIELDPOST_ROLL_OVER") or "citizen"),
+            law=_law(environ),
         )
 
 
@@ -95,6 +97,33 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, minimum: f
     if not minimum <= value < 1e9:
         raise ConfigError(f"{name} must lie between {minimum} and 1e9, not {text}")
     return value
+
+
+def _law(environ: Mapping[str, str]) -> dict[str, int | str | None]:
+    """What no law that we could read says; a rule that needs a missing one says so, and invents nothing."""
+    return {
+        "hearing_citizen_fen": _whole(environ, "FIELDPOST_LAW_HEARING_CITIZEN_FEN"),
+        "hearing_org_fen": _whole(environ, "FIELDPOST_LAW_HEARING_ORG_FEN"),
+        "filing_city_working_days": _whole(environ, "FIELDPOST_LAW_FILING_CITY_WORKING_DAYS"),
+        "clock_skew_minutes": _whole(environ, "FIELDPOST_LAW_CLOCK_SKEW_MINUTES"),
+        "individual_business_as": _one_of(environ, "FIELDPOST_LAW_INDIVIDUAL_BUSINESS_AS", ("citizen", "org")),
+    }
+
+
+def _whole(environ: Mapping[str, str], name: str) -> int | None:
+    text = environ.get(name)
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 12):
+        raise ConfigError(f"{name} must be a whole number from 0, not {text!r}")
+    return int(text)
+
+
+def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> str | None:
+    text = environ.get(name) or None
+    if text is not None and text not in choices:
+        raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {text!r}")
+    return text
 
 
 def _region(text: str) -> str:

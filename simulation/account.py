@@ -106,7 +106,7 @@ class Account:
     @cached_property
     def declared(self) -> dict[str, Any]:
         """The types as terminals are told them."""
-        types: dict[str, Any] = orjson.loads(schema.rendered()[0])["types"]
+        types: dict[str, Any] = orjson.loads(orjson.dumps(schema.describe()))["types"]
         return types
 
     def scopes_of(self, username: str) -> set[str]:

@@ -51,7 +51,7 @@ class Twin:
         self._seen: set[str] = set()
         self._seq = 0
         self._aside: dict[str, str] = {}
-        self.oracle = Oracle(orjson.loads(schema.rendered()[0]))
+        self.oracle = Oracle(orjson.loads(orjson.dumps(schema.describe())))
         self.oracle.session_ms = site.config.offline_ttl_s * 1000.0
         for player in (*CREW, *DESK):
             self.assign(player, player.units, player.grids)

@@ -10,6 +10,7 @@ from field_api.api import (
     documentation,
     evidence,
     later,
+    law,
     quarantine,
     reviews,
     service,
@@ -33,6 +34,7 @@ def blueprints() -> list[Blueprint]:
         quarantine.blueprint,
         reviews.blueprint,
         audits.blueprint,
+        law.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

@@ -56,8 +56,8 @@ def hello(context: Context) -> Answer:
 
 @blueprint.get("/schema")
 @endpoint("The record types, code tables and rules", dump=SchemaDump, tag="sync")
-def schema_document(_context: Context) -> Answer:
-    body, tag = schema.rendered()
+def schema_document(context: Context) -> Answer:
+    body, tag = schema.rendered(context.keys, context.config.law)
     headers = {"ETag": tag, "Cache-Control": "no-cache"}
     if tag in request.headers.get("If-None-Match", ""):
         return Answer(status=304, headers=headers)

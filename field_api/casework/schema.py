@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from functools import cache
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import orjson
 
-from field_api.casework import words
+from field_api.auth.keys import Keys
+from field_api.casework import rulebook, words
 from field_api.casework.enums import ENUMS
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import TYPES
@@ -16,22 +18,31 @@ from sync.engine.values import Field, RecordType
 
 
 def describe() -> dict[str, Any]:
-    """The whole schema as the wire shows it."""
+    """The schema as the wire shows it, without the rules, which are signed."""
     return {
         "schema": SCHEMAS.current,
         "types": {name: _type(declared) for name, declared in TYPES.items()},
         "enums": {
             name: [{"code": code, "zh": zh, "en": en} for code, zh, en in entries] for name, entries in ENUMS.items()
         },
-        "rules": [],
         "words": words.served(),
     }
 
 
-@cache
-def rendered() -> tuple[bytes, str]:
-    """The schema's bytes and their strong ETag."""
-    body = orjson.dumps(describe(), option=orjson.OPT_SORT_KEYS)
+def rendered(keys: Keys, configured: Mapping[str, Any]) -> tuple[bytes, str]:
+    """The schema's bytes and their strong ETag.
+
+    configured: what the bureau says itself, for the rules of law. One key signs the same rules always alike, so
+    every process has the same bytes; a new key makes new ones.
+    """
+    signature = rulebook.sign(keys, configured)
+    return _rendered(signature, orjson.dumps(rulebook.named(configured)))
+
+
+@lru_cache(maxsize=4)
+def _rendered(signature: str, named: bytes) -> tuple[bytes, str]:
+    rules = {"bundle": rulebook.shipped().document, **orjson.loads(named), "signature": signature}
+    body = orjson.dumps({**describe(), "rules": rules}, option=orjson.OPT_SORT_KEYS)
     return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 

@@ -211,6 +211,33 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "request": {"id": _EDIT, "verdict": "returned", "reason": "车牌看不清"},
         "answer": {"id": _EDIT, "outcome": "applied", "version": 4},
     },
+    "POST /law/check": {
+        "request": {
+            "stage": "check",
+            "facts": {
+                "act": {"date": "2026-11-20"},
+                "case": {"procedure": "summary", "subject": "city_bureau"},
+                "party": {"kind": "citizen", "age": 40},
+                "decision": {"kinds": ["fine"], "amount_fen": 25000},
+            },
+        },
+        "answer": {
+            "allowed": False,
+            "version": "2026.1",
+            "findings": [
+                {
+                    "rule": "R03",
+                    "check": "R03.citizen",
+                    "consequence": "block",
+                    "article": "行政处罚法第五十一条",
+                    "reason": "对公民当场罚款不得超过 200 元，拟罚 250 元",
+                    "remedy": "转为普通程序：立案、调查、审核后再决定，现场不罚款",
+                    "law": "适用作出该程序行为时的规定",
+                    "values": {"limit_yuan": 200, "amount_yuan": 250},
+                }
+            ],
+        },
+    },
     "POST /cases/{case}/reviews": {
         "request": {"id": _EDIT, "verdict": "passed", "base": 8},
         "answer": {"id": _EDIT, "outcome": "applied", "version": 9},

@@ -238,5 +238,5 @@ class SchemaDump(Schema):
     schema = fields.Integer(required=True)
     types = fields.Dict(required=True)
     enums = fields.Dict(required=True)
-    rules = fields.List(fields.Dict(), required=True)
+    rules = fields.Dict(required=True)
     words = fields.Dict(required=True)
