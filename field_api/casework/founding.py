@@ -1,5 +1,4 @@
-"""What a new database needs before its first officer: the change sequence, the categories, the calendar."""
-"""What a new database needs before its first officer: the change sequence, the categories, the national violations."""
+"""What a new database needs before its first officer: the change sequence, categories, calendar, violations."""
 
 from __future__ import annotations
 
@@ -9,7 +8,6 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from field_api.casework import calendars
-from field_api.casework.reference import publish_categories
 from field_api.casework.reference import publish_categories, publish_violations
 from field_api.casework.violations import national
 from sync.service.home import Home
@@ -19,13 +17,12 @@ from sync.store.tables import Sequence
 
 
 def found(session: Session, home: Home, now: datetime) -> None:
-    """Write what is missing; running it again changes nothing. Writes: sync_sequence, category, holiday."""
+    """Write what is missing; running it again changes nothing.
+
+    Writes: sync_sequence, category, holiday, violation.
+    """
     if session.scalar(sa.select(Sequence.id)) is None:
         sequence.found(session, epoch=new_id())
     publish_categories(session, home, now)
     calendars.publish(session, home, now)
-    """Write what is missing; running it again changes nothing. Writes: sync_sequence, category, violation."""
-    if session.scalar(sa.select(Sequence.id)) is None:
-        sequence.found(session, epoch=new_id())
-    publish_categories(session, home, now)
     publish_violations(session, home, national(), now)

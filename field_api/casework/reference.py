@@ -1,5 +1,4 @@
-"""Reference data on its way to every terminal: categories, officers, grids, days off, permits.
-"""Reference data on its way to every terminal: categories, officers, grids, permits, violations.
+"""Reference data on its way to every terminal: categories, officers, grids, days off, permits, violations.
 
 It goes through the same door as everything else, so terminals get it by the same pull.
 """
@@ -18,9 +17,8 @@ from sqlalchemy.orm import Session
 from field_api.auth.tables import Officer
 from field_api.casework import server
 from field_api.casework.enums import CATEGORIES
-from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit
 from field_api.casework.law.catalogue import Item, values_of
-from field_api.casework.reference_models import CategoryRow, Grid, Permit, Violation
+from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit, Violation
 from sync.engine.values import Operation
 from sync.service.home import Home
 from sync.service.received import own_operation
@@ -80,6 +78,8 @@ def publish_holidays(session: Session, home: Home, days: Sequence[Mapping[str, A
         for one in days
     ]
     _apply(session, home, operations, now)
+
+
 def publish_violations(session: Session, home: Home, items: Iterable[Item], now: datetime) -> int:
     """Add the versions of items that are not there yet; none is ever overwritten. Writes: violation.
 

@@ -8,7 +8,6 @@ TAGS = {
     "evidence": ("照片", "Evidence"),
     "review": ("审核", "Review"),
     "law": ("执法与法律", "Law and procedure"),
-    "law": ("法律规则", "Law"),
     "service": ("服务", "The service itself"),
     "other": ("其他", "Other"),
     "later": ("尚未提供", "Not there yet"),
