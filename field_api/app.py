@@ -51,7 +51,7 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
-    home = Bureau(config.region, config.offline_ttl_s, terms=config.terms)
+    home = Bureau(config.region, config.offline_ttl_s, terms=config.terms, law=config.law)
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, now, limits)

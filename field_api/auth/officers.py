@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -66,6 +66,23 @@ def add_officer(session: Session, new: NewOfficer, password_hash: str) -> Office
     session.add(officer)
     session.flush()
     return officer
+
+
+def certify(session: Session, officer: str, number: str, first: date, last: date) -> Officer:
+    """Note an officer's certificate and its days, both included. Writes: the officer.
+
+    Raises:
+        Problem: not_found.
+        OfficerError: it ends before it begins.
+    """
+    if last < first:
+        raise OfficerError(f"a certificate cannot end on {last}, before {first}")
+    found = session.get(Officer, officer, with_for_update=True)
+    if found is None:
+        raise Problem("not_found")
+    found.cert_no, found.cert_from, found.cert_to = number, first, last
+    session.flush()
+    return found
 
 
 def set_password(session: Session, officer: str, password_hash: str, now: datetime) -> None:

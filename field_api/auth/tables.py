@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
@@ -42,6 +42,15 @@ class Officer(Base):
     units: Mapped[list[str]] = mapped_column(Json, default=list)
     grids: Mapped[list[str]] = mapped_column(Json, default=list)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cert_no: Mapped[str | None] = mapped_column(sa.String(32))
+    cert_from: Mapped[date | None]
+    cert_to: Mapped[date | None]
+
+    @property
+    def certificate(self) -> dict[str, str | None]:
+        """His certificate (执法证) as terminals hold it; None where nobody has said."""
+        days = {"cert_from": self.cert_from, "cert_to": self.cert_to}
+        return {"cert_no": self.cert_no} | {name: day.isoformat() if day else None for name, day in days.items()}
 
 
 class Terminal(Base):

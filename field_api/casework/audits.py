@@ -69,7 +69,7 @@ def audit_case(session: Session, identity: Identity, case: str) -> Report:
     """Audit one file. Raises: Problem not_found, not_permitted."""
     identity.require(*AUDITORS)
     row = scope.require(session, identity, case, "case")
-    return audit(_files(session, {case: orjson.loads(row.body)})[case])
+    return audit(gather(session, {case: orjson.loads(row.body)})[case])
 
 
 def audit_month(session: Session, identity: Identity, month: str, unit: str = "") -> list[Audited]:
@@ -103,11 +103,11 @@ def _of_month(session: Session, identity: Identity, month: str, unit: str) -> It
 
 
 def _audited(session: Session, rows: Sequence[Any]) -> list[Audited]:
-    files = _files(session, {row.id: orjson.loads(row.body) for row in rows})
+    files = gather(session, {row.id: orjson.loads(row.body) for row in rows})
     return [Audited(row.id, row.case_no, row.unit, row.status, audit(files[row.id])) for row in rows]
 
 
-def _files(session: Session, cases: Mapping[str, Mapping[str, Any]]) -> dict[str, File]:
+def gather(session: Session, cases: Mapping[str, Mapping[str, Any]]) -> dict[str, File]:
     """The files of some cases. Three SELECTs, however many they are."""
     hanging: dict[Any, list[list[Any]]] = {case: [[], [], []] for case in cases}
     for place, (table, column) in enumerate(HANGING):
@@ -119,7 +119,12 @@ def _files(session: Session, cases: Mapping[str, Mapping[str, Any]]) -> dict[str
         )
         for case, body in session.execute(query):
             hanging[case][place].append(orjson.loads(body))
-    return {case: File(body, *hanging[case]) for case, body in cases.items()}
+    return {case: _file(case, body, hanging[case]) for case, body in cases.items()}
+
+
+def _file(case: str, body: Mapping[str, Any], hanging: Sequence[list[Any]]) -> File:
+    evidence, measures, proceedings = hanging
+    return File(body, evidence, measures, proceedings, case)
 
 
 def trail(session: Session, identity: Identity, case: str) -> list[Deed]:

@@ -14,8 +14,9 @@ from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
 from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
-from field_api.casework import deadlines, evidence, ledger, reactions
+from field_api.casework import deadlines, evidence, judgement, ledger, reactions
 from field_api.casework.declare import row_maker
+from field_api.casework.judgement import Law
 from field_api.casework.law.deadlines import Terms
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
@@ -31,13 +32,17 @@ _AUTHORED = frozenset({"incident", "case", "vehicle_check", "measure", "proceedi
 
 @dataclass(frozen=True, slots=True)
 class Bureau:
-    """Implements `sync.service.home.Home`. `region`: the six digits that open a case number; `terms`: of clocks."""
+    """Implements `sync.service.home.Home`.
+
+    region: the six digits that open a case number. terms: of clocks. law: what the bureau says itself.
+    """
 
     region: str
     offline_ttl_s: int
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
     terms: Terms = field(default_factory=Terms)
+    law: Law = field(default_factory=dict, hash=False)
 
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime
@@ -95,11 +100,12 @@ class Bureau:
     def flags(
         self, session: Session, effects: Sequence[Effect], now: datetime
     ) -> Mapping[str, Sequence[str]]:
-        """Nothing yet."""
-        return {}
+        """The faults that law finds with what was done: `procedure_defect:<rule>`."""
+        return judgement.flags(session, effects, self.law, now)
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
         ledger.react(session, changes, now)
         deadlines.react(session, changes, now, self.terms)
-        return reactions.react(session, changes, now)
+        judged = judgement.react(session, changes, self.law, now)
+        return [*reactions.react(session, changes, now), *judged]

@@ -44,6 +44,7 @@ def publish_officer(session: Session, home: Home, officer: Officer, now: datetim
         "unit": officer.unit,
         "roles": list(officer.roles),
         "status": "disabled" if officer.disabled_at else "active",
+        **officer.certificate,
     }
     _publish(session, home, "officer", officer.id, values, now)
 

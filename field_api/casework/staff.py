@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from sqlalchemy.orm import Session
 
@@ -25,6 +25,18 @@ def add(
     officer = officers.add_officer(session, new, password_hash)
     publish_officer(session, home, officer, now)
     return officer
+
+
+def certify(
+    session: Session, home: Home, officer: str, number: str, first: date, last: date, now: datetime
+) -> None:
+    """Note an officer's certificate, and let terminals know. Writes: the officer and his record.
+
+    Raises:
+        Problem: not_found.
+        OfficerError: as `officers.certify`.
+    """
+    publish_officer(session, home, officers.certify(session, officer, number, first, last), now)
 
 
 def disable(session: Session, home: Home, officer: str, now: datetime) -> None:

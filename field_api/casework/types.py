@@ -32,6 +32,7 @@ _SERVED = group(
     }
 )
 # What was handed over stands in `content` whole; `sha256` is of what was printed on the street, where it was.
+# A paper is there when it is made, its service comes later: `served` stands on it, or on a proof (D26) `of` it.
 _DOCUMENT = element(
     type_required=enum("document_type"),
     at_required=TIME,
@@ -44,6 +45,7 @@ _DOCUMENT = element(
     copies=integer(0, 9),
     sha256=DIGEST,
     replaces=IDENTIFIER,
+    of=IDENTIFIER,
     served=_SERVED,
 )
 _SIGNATURE = element(
@@ -196,7 +198,7 @@ def _reference(name: str, fields: Mapping[str, Field]) -> RecordType:
 
 def _officer_fields() -> dict[str, Field]:
     """What the others may know of an officer: never his user name or password."""
-    shown = {"name": 100, "badge_no": 32, "unit": 32, "status": 16}
+    shown = {"name": 100, "badge_no": 32, "unit": 32, "status": 16, "cert_no": 32, "cert_from": 10, "cert_to": 10}
     fields = {name: Field(name, text(limit), MergeClass.SERVER_OWNED) for name, limit in shown.items()}
     return fields | {"roles": Field("roles", list_of(text(16), 8), MergeClass.SERVER_OWNED)}
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
+
+from sync.engine.kinds import parse_time
 
 Body = Mapping[str, Any]
 Defects = list[tuple[str, str]]
@@ -27,6 +28,7 @@ class File:
     evidence: Sequence[Body] = ()
     measures: Sequence[Body] = ()
     proceedings: Sequence[Body] = ()
+    id: str = ""
 
     def elements(self, name: str) -> list[Body]:
         """The elements of a list, of the case and then of its proceedings, without those that were voided."""
@@ -49,6 +51,15 @@ class File:
         replaced = {one.get("replaces") for one in decisions}
         standing = [one for one in decisions if one["id"] not in replaced]
         return standing[-1] if standing else None
+
+    @property
+    def service(self) -> Body:
+        """How the standing decision was served: said on itself, or by a proof of service (D26) of it."""
+        decision = self.decision
+        if decision is None:
+            return {}
+        proofs = [one for one in self.elements("documents") if one["type"] == "D26" and one.get("of") == decision["id"]]
+        return next((one["served"] for one in (decision, *proofs) if one.get("served")), {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +140,6 @@ def _documents(file: File, types: Iterable[str]) -> list[Body]:
     return [one for one in file.elements("documents") if one["type"] in wanted]
 
 
-def _moment(value: Any) -> datetime | None:
-    return datetime.fromisoformat(value) if isinstance(value, str) else None
-
-
 def _identified(file: File) -> Defects:
     party = file.case.get("party") or {}
     found = _needs(bool(party.get("name")), "没有当事人姓名或名称", "the party has no name")
@@ -156,9 +163,9 @@ def _in_order(file: File) -> Defects:
         ("告知", "the notice", _first(_statements(file, "notice"))),
         ("陈述申辩或放弃", "the statement", _first([*_statements(file, "statement"), *_statements(file, "waiver")])),
         ("决定", "the decision", file.decision["at"] if file.decision else None),
-        ("送达", "service", ((file.decision or {}).get("served") or {}).get("at")),
+        ("送达", "service", file.service.get("at")),
     ]
-    known = [(zh, en, moment) for zh, en, at in stages if (moment := _moment(at)) is not None]
+    known = [(zh, en, moment) for zh, en, at in stages if (moment := parse_time(at)) is not None]
     return [
         (f"“{later[0]}”早于“{earlier[0]}”", f"{later[1]} lies before {earlier[1]}")
         for index, earlier in enumerate(known)
@@ -168,7 +175,7 @@ def _in_order(file: File) -> Defects:
 
 
 def _first(elements: Sequence[Body]) -> str | None:
-    return min((one["at"] for one in elements), key=datetime.fromisoformat, default=None)
+    return min((one["at"] for one in elements), key=lambda at: (parse_time(at) is None, parse_time(at)), default=None)
 
 
 def _ids_shown(file: File) -> Defects:
@@ -187,8 +194,8 @@ def _has_evidence(file: File) -> Defects:
 
 
 def _evidence_in_time(file: File) -> Defects:
-    decided = _moment(file.decision["at"]) if file.decision else None
-    late = [one for one in file.evidence if decided and (at := _moment(one.get("captured_at"))) and at > decided]
+    decided = parse_time(file.decision["at"]) if file.decision else None
+    late = [one for one in file.evidence if decided and (at := parse_time(one.get("captured_at"))) and at > decided]
     roles = ("handle_after", "receipt", "document", "signature")
     return [
         ("有现场证据拍摄于决定之后", "a photo of the act was taken after the decision")
@@ -230,7 +237,7 @@ def _signed(file: File) -> Defects:
     signatures = [one for one in file.elements("signatures") if one.get("document") in (None, decision.get("id"))]
     party = [one for one in signatures if one["signer"] == "party"]
     refused = [one for one in party if one.get("method") == "refused"]
-    served = decision.get("served") or {}
+    served = file.service
     is_signed = bool(party) or bool(served.get("refused"))
     found = _needs(is_signed, "当事人没有签名,也没有拒签记录", "not signed by the party")
     if refused and not any(one.get("note") for one in refused) and not served.get("note"):
@@ -241,9 +248,7 @@ def _signed(file: File) -> Defects:
 
 
 def _served(file: File) -> Defects:
-    decision = file.decision or {}
-    served = decision.get("served") or {}
-    return _needs(bool(served.get("at")) or bool(_documents(file, {"D26"})), "没有送达记录", "no record of service")
+    return _needs(bool(file.service.get("at")), "没有送达记录", "no record of service")
 
 
 def _amounts_agree(file: File) -> Defects:
