@@ -92,6 +92,15 @@ def test_signing_in_and_out_answers_as_described(app: Flask, bureau: Bureau) -> 
     assert out["code"] == "token_revoked"
 
 
+def test_the_law_answers_as_described(app: Flask, bureau: Bureau) -> None:
+    """A plan with a finding, one without, and what is no question."""
+    handheld = bureau.signed_in("demo01")
+    for facts in ({"decision": {"kinds": ["fine"], "amount_fen": 25000}, "party": {"kind": "citizen"}}, {}, []):
+        answer = handheld.post("/law/check", {"facts": facts}, headers=handheld.bearer)
+        body = holds(app, answer)
+        assert body.get("allowed", True) == (not body.get("findings"))
+
+
 def test_syncing_answers_as_described(app: Flask, bureau: Bureau) -> None:
     """Hello, schema, a batch of every outcome that one terminal can bring about, the same again, and pages."""
     handheld = bureau.signed_in("demo01")
