@@ -16,6 +16,7 @@ from field_api.api import (
     terminals,
     tokens,
     uploads,
+    violations,
 )
 
 
@@ -31,6 +32,7 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         quarantine.blueprint,
         reviews.blueprint,
+        violations.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]
