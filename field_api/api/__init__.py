@@ -18,6 +18,7 @@ from field_api.api import (
     terminals,
     tokens,
     uploads,
+    violations,
 )
 
 
@@ -35,6 +36,7 @@ def blueprints() -> list[Blueprint]:
         reviews.blueprint,
         audits.blueprint,
         law.blueprint,
+        violations.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

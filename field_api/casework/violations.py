@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.resources import files
 
 import orjson
@@ -23,6 +24,11 @@ def national() -> tuple[Item, ...]:
 def demonstration() -> tuple[Item, ...]:
     """The items of demonstrations (演示数据): they are no law, and only demonstrations publish them."""
     return _shipped("violations_demo.json")
+
+
+def template() -> tuple[Item, ...]:
+    """One demonstration item under a code of one's own, by which a table's columns explain themselves."""
+    return (replace(demonstration()[0], code="EXAMPLE-1", demo=False),)
 
 
 def versions(session: Session, code: str | None = None) -> Sequence[Item]:

@@ -15,6 +15,7 @@ from field_api.console import (
     problem_pages,
     quarantine,
     sign_in,
+    violations,
 )
 
 
@@ -31,5 +32,6 @@ def blueprints() -> list[Blueprint]:
         health.blueprint,
         alerts.blueprint,
         imports.blueprint,
+        violations.blueprint,
         problem_pages.blueprint,
     ]

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 from field_api.casework.words import ACTIONS, OUTCOMES
 from field_api.console.care_words import CARE_WORDS
 from field_api.console.desk_words import DESK_WORDS
+from field_api.console.violation_words import VIOLATION_WORDS
 
 LANGUAGES = ("zh", "en")
 
 WORDS: Mapping[str, tuple[str, str]] = {
     **DESK_WORDS,
     **CARE_WORDS,
+    **VIOLATION_WORDS,
     "brand": ("执法通", "Fieldpost"),
     "brand.sub": ("审核台", "Console"),
     "skip": ("跳到正文", "Skip to content"),

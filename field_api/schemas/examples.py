@@ -89,6 +89,38 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "control": {},
         }
     },
+    "POST /law/penalty": {
+        "request": {
+            "code": "DQ-116-1",
+            "party_kind": "org",
+            "date": "2026-11-22",
+            "factors": ["remedied"],
+            "amount_fen": 200000,
+            "subject": "city_bureau",
+        },
+        "answer": {
+            "code": "DQ-116-1",
+            "valid_from": "2016-01-01",
+            "version_by": "act",
+            "outcome": "penalty",
+            "blocked": False,
+            "kinds": ["fine"],
+            "min_fen": 200000,
+            "max_fen": 2000000,
+            "suggested_fen": 200000,
+            "step": None,
+            "explanation": ["主动消除或者减轻危害后果：应当从轻或者减轻（《行政处罚法》第32条）"],
+            "problems": [],
+            "summary": {
+                "possible": True,
+                "limit_fen": 300000,
+                "rule": None,
+                "message": "罚款不超过3000元时可当场处罚",
+            },
+            "read": "read",
+            "demo": False,
+        },
+    },
     "POST /sync/import": {
         "request": {"export": "eyJhbGciOiJFZERTQSJ9.e30.AAAA"},
         "answer": {

@@ -38,6 +38,7 @@ SUMMARIES_ZH = {
     "POST /evidence/{evidence}/reviews": "照片审核：通过、退回或不合格",
     "POST /cases/{case}/reviews": "案件审核：通过或退回中队",
     "POST /law/check": "查询拟作出的步骤是否合法",
+    "POST /law/penalty": "计算处罚幅度并说明理由",
     "GET /openapi.json": "本接口的 OpenAPI 文档",
     "GET /docs": "接口说明页",
     "GET /docs.css": "接口说明页的样式",

@@ -1,0 +1,1 @@
+"""The violation catalogue from a table: columns, rows into items, what is wrong line by line, and the taking in."""
