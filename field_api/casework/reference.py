@@ -1,4 +1,4 @@
-"""Reference data on its way to every terminal: categories, officers, grids, permits.
+"""Reference data on its way to every terminal: categories, officers, grids, days off, permits.
 
 It goes through the same door as everything else, so terminals get it by the same pull.
 """
@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from field_api.auth.tables import Officer
 from field_api.casework import server
 from field_api.casework.enums import CATEGORIES
-from field_api.casework.reference_models import CategoryRow, Grid, Permit
+from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit
 from sync.engine.values import Operation
 from sync.service.home import Home
 from sync.service.received import own_operation
@@ -61,6 +61,22 @@ def publish_permit(
     """Add a permit, or change the one with this `permit_no`. Returns its record id. Writes: permit."""
     known = session.scalar(sa.select(Permit.id).where(Permit.permit_no == values["permit_no"]))
     return _publish(session, home, "permit", known or new_id(), values, now)
+
+
+def publish_holidays(session: Session, home: Home, days: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Say of days what they are (`day`, `is_workday`, `source`); one that is there is changed. Writes: holiday."""
+    if not days:
+        return
+    asked = [one["day"] for one in days]
+    query = sa.select(Holiday.day, Holiday.id).where(Holiday.day.in_(asked))
+    known = {row.day: row.id for row in session.execute(query)}
+    operations = [
+        server.patch("holiday", known[one["day"]], one, now)
+        if one["day"] in known
+        else server.create("holiday", new_id(), one, now)
+        for one in days
+    ]
+    _apply(session, home, operations, now)
 
 
 def _publish(

@@ -64,8 +64,25 @@ def test_clocks_in_hours_know_no_holiday() -> None:
 
 def test_an_extension_is_as_long_as_the_law_allows() -> None:
     """Thirty days of seizure become sixty, ninety to decide become a hundred and twenty."""
-    assert last_day("seizure", "2026-03-01", extended=True) == "2026-04-30"
-    assert last_day("decide", "2026-03-02", extended=True) == "2026-06-30"
+    assert last_day("seizure", "2026-03-01", extension=30) == "2026-04-30"
+    assert last_day("decide", "2026-03-02", extension=30) == "2026-06-30"
+    assert last_day("seizure", "2026-03-01", extension=45) == "2026-04-30"
+    assert last_day("pay", "2026-01-12", extension=45) == "2026-01-27"
+
+
+def test_what_is_decided_for_once_is_never_longer_than_the_law() -> None:
+    """A seizure of twenty days ends after twenty; one of ninety after thirty."""
+    for decided, extension, expected in (
+        (20, 0, "2026-03-21"), (20, 10, "2026-03-31"), (90, 0, "2026-03-31"), (0, 0, "2026-03-31"),
+    ):  # fmt: skip
+        assert last_day("seizure", "2026-03-01", decided=decided, extension=extension) == expected
+
+
+def test_a_fact_that_no_calendar_can_count_starts_no_clock() -> None:
+    """A device that believes it is 1970 or 2970 stops nobody's push."""
+    for year in (1970, 2970):
+        facts = Facts("payment", {"collected": datetime(year, 1, 1, tzinfo=UTC)}, frozenset({"cash"}))
+        assert running(facts, YEAR) == []
 
 
 def test_who_gets_the_roll_over_is_set() -> None:
@@ -160,13 +177,13 @@ def test_every_clock_is_named_once_and_can_run() -> None:
     assert len(set(zh)) == len(zh)
 
 
-@given(st.sampled_from(sorted(CLOCKS)), st.integers(0, 300 * 1440), st.booleans())
-def test_lights_turn_in_order_on_every_clock(clock: str, minutes: int, extended: bool) -> None:
+@given(st.sampled_from(sorted(CLOCKS)), st.integers(0, 300 * 1440), st.sampled_from([0, 30]))
+def test_lights_turn_in_order_on_every_clock(clock: str, minutes: int, extension: int) -> None:
     """Started, yellow, red; an agency's days end with a day; the roll-over takes none away."""
     start = datetime(2025, 12, 31, 16, tzinfo=UTC) + timedelta(minutes=minutes)
     rule = CLOCKS[clock]
-    reached = due(rule, start, YEAR, extended=extended)
-    plain = due(rule, start, YEAR, Terms(citizen_rolls=False), extended=extended)
+    reached = due(rule, start, YEAR, extension=extension)
+    plain = due(rule, start, YEAR, Terms(citizen_rolls=False), extension=extension)
     assert reached is not None
     assert plain is not None
     assert start < reached.warn_at <= reached.at

@@ -30,8 +30,7 @@ class Clock:
 
     when, unless: tags that the thing must and must not bear. lapses: what was not done in time falls by itself (a
     measure ends, a right is gone), where otherwise a duty stays broken. not_before: a waiting time, not a limit.
-    extension: by how much the one extension lengthens it, granted by the fact `extended_by`. stays: reasons for which
-    time does not count.
+    extension: by how much the one extension may lengthen it. stays: reasons for which time does not count.
     """
 
     id: str
@@ -49,7 +48,6 @@ class Clock:
     lapses: bool = False
     not_before: bool = False
     extension: int = 0
-    extended_by: str = "extended"
     stays: tuple[str, ...] = ()
     is_read: bool = True
 

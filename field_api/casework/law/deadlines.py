@@ -7,12 +7,13 @@ those are, is `calendar`'s; which facts there are of a case, a payment or a meas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
 
-from field_api.casework.law.calendar import HOURS, Calendar, End, Stay, Unit, after, end
+from field_api.casework.law.calendar import HOURS, Calendar, CalendarError, End, Stay, Unit, after, end
 from field_api.casework.law.clocks import CLOCKS, Clock, Duty
 
 # Where the light turns yellow; red is where the limit ends.
@@ -71,15 +72,18 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one thing that clocks run on. on: case, payment, measure, task.
+    """What is known of one thing that clocks run on. on: case, payment, measure, notice, task.
 
-    at: when each fact was; tags: what it is (summary, city, urgent ...); stays: time that does not count, by reason.
+    at: when each fact was; tags: what it is (summary, city, urgent ...); stays: time that does not count, by reason;
+    lengths, extensions: what was decided in this case, by clock, never more than the law's.
     """
 
     on: str
     at: Mapping[str, datetime]
     tags: frozenset[str] = frozenset()
     stays: Mapping[str, Sequence[Stay]] = field(default_factory=dict)
+    lengths: Mapping[str, int] = field(default_factory=dict)
+    extensions: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +108,20 @@ def due(
     terms: Terms | None = None,
     *,
     stays: Sequence[Stay] = (),
-    extended: bool = False,
+    decided: int | None = None,
+    extension: int = 0,
 ) -> Due | None:
     """When a clock that started then is due; None while a stay that lasts holds it.
 
-    extended: the one extension that the clock allows was granted.
+    decided: a shorter length, decided for this once; extension: by how much it was lengthened, as far as may be.
 
     Raises:
         CalendarError: the time is outside what a calendar can count.
     """
     terms = terms or Terms()
-    length = terms.length(clock) + (clock.extension if extended else 0)
+    length = terms.length(clock) + min(max(extension, 0), clock.extension)
+    if decided is not None and decided > 0:
+        length = min(length, decided + min(max(extension, 0), clock.extension))
     last = end(start, clock.unit, length, calendar, rolls=terms.rolls(clock), stays=stays)
     if last is None:
         return None
@@ -138,23 +145,34 @@ def _warning(
 
 
 def running(facts: Facts, calendar: Calendar, terms: Terms | None = None) -> list[Running]:
-    """The clocks that the facts have started, with what met them; in the order of `CLOCKS`."""
-    return [
-        _run(clock, facts, calendar, terms)
-        for clock in CLOCKS.values()
-        if clock.on == facts.on
-        and not clock.not_before
-        and clock.starts in facts.at
-        and clock.when <= facts.tags
-        and not clock.unless & facts.tags
-    ]
+    """The clocks that the facts have started, with what met them; in the order of `CLOCKS`.
+
+    A fact in a year that no calendar can count, a slip of a device's clock, starts none.
+    """
+    found = []
+    for clock in CLOCKS.values():
+        if clock.on == facts.on and clock.starts in facts.at and _runs(clock, facts.tags):
+            with suppress(CalendarError):
+                found.append(_run(clock, facts, calendar, terms))
+    return found
+
+
+def _runs(clock: Clock, tags: frozenset[str]) -> bool:
+    return not clock.not_before and clock.when <= tags and not clock.unless & tags
 
 
 def _run(clock: Clock, facts: Facts, calendar: Calendar, terms: Terms | None) -> Running:
     start = facts.at[clock.starts]
     stays = [stay for reason in clock.stays for stay in facts.stays.get(reason, ())]
-    extended = bool(clock.extension) and clock.extended_by in facts.at
-    reached = due(clock, start, calendar, terms, stays=stays, extended=extended)
+    reached = due(
+        clock,
+        start,
+        calendar,
+        terms,
+        stays=stays,
+        decided=facts.lengths.get(clock.id),
+        extension=facts.extensions.get(clock.id, 0),
+    )
     met = [facts.at[name] for name in clock.meets if name in facts.at]
     return Running(clock, start, reached, min(met) if met else None)
 
