@@ -21,8 +21,8 @@ from field_api.transactions import after_commit
 from sync.store.base import Base, Id, Json, UtcDateTime
 from sync.store.ids import new_id
 
-CONDITIONS = ("terminal_silent", "write_once_changed", "parked_overdue")
-EVENTS = ("number_reused",)
+CONDITIONS = ("terminal_silent", "write_once_changed", "parked_overdue", "deadline_near", "deadline_missed")
+EVENTS = ("number_reused", "receipt_reused", "measure_lapsed")
 KINDS = (*CONDITIONS, *EVENTS)
 READERS = ("supervisor", "legal", "admin")
 LIST_LIMIT = 200

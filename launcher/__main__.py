@@ -130,6 +130,7 @@ HANDED_OVER = {
     "unit": ("field_api.cli", "cli", "Keep units: `unit add` (中队)."),
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
+    "calendar": ("field_api.calendar_cli", "cli", "Keep the working days: `calendar set`, `calendar show` (工作日历)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
     "openapi": ("field_api.cli", "cli", "Write the OpenAPI document (接口文档)."),

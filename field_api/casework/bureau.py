@@ -14,8 +14,9 @@ from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
 from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
-from field_api.casework import evidence, reactions
+from field_api.casework import deadlines, evidence, ledger, reactions
 from field_api.casework.declare import row_maker
+from field_api.casework.law.deadlines import Terms
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
 from sync.engine.translate import Schemas
@@ -30,12 +31,13 @@ _AUTHORED = frozenset({"incident", "case", "vehicle_check", "measure", "proceedi
 
 @dataclass(frozen=True, slots=True)
 class Bureau:
-    """Implements `sync.service.home.Home`. `region`: the six digits that open a case number."""
+    """Implements `sync.service.home.Home`. `region`: the six digits that open a case number; `terms`: of clocks."""
 
     region: str
     offline_ttl_s: int
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
+    terms: Terms = field(default_factory=Terms)
 
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime
@@ -98,4 +100,6 @@ class Bureau:
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
+        ledger.react(session, changes, now)
+        deadlines.react(session, changes, now, self.terms)
         return reactions.react(session, changes, now)
