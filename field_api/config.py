@@ -47,8 +47,9 @@ class Config:
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
     parked_after_s: float = 86_400.0
-    terms: Terms = field(default_factory=Terms)
     law: Mapping[str, int | str | None] = field(default_factory=dict, hash=False)
+    clocks: str = ""
+    roll_over: str = "citizen"
 
     @property
     def writers_limit(self) -> int:
@@ -81,8 +82,9 @@ class Config:
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
             parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
-            terms=_terms(environ.get("FIELDPOST_CLOCKS", ""), environ.get("FIELDPOST_ROLL_OVER") or "citizen"),
             law=_law(environ),
+            clocks=environ.get("FIELDPOST_CLOCKS", ""),
+            roll_over=environ.get("FIELDPOST_ROLL_OVER") or "citizen",
         )
 
 

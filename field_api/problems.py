@@ -158,6 +158,10 @@ _K = [
           "请刷新，看过新内容再作决定。", "Reload, look at what is new, and decide again."),
     _kind("already_resolved", 409, "fix", "此冲突已有处理结果", "This conflict was settled already",
           "请刷新查看结果。", "Reload to see how."),
+    _kind("amount_differs", 409, "fix", "金额与所列各笔之和不符", "The amount is not the sum of what is listed",
+          "请逐笔核对收据与现金。", "Compare receipts and cash one by one."),
+    _kind("cash_moved", 409, "fix", "款项已上交、缴存或冲销", "This cash was handed in, banked or taken back already",
+          "请刷新后按现状办理。", "Reload and go on from how it stands."),
 ]  # fmt: skip
 
 CATALOGUE: dict[str, Kind] = {kind.code: kind for kind in _K}

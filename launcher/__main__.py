@@ -131,6 +131,7 @@ HANDED_OVER = {
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
     "violations": ("field_api.violations_cli", "cli", "The violation catalogue: `violations import` (案由)."),
+    "calendar": ("field_api.calendar_cli", "cli", "Keep the working days: `calendar set`, `calendar show` (工作日历)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
     "law": ("field_api.law", "main", "Write the rules of law as a document (法律规则)."),

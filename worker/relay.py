@@ -28,7 +28,7 @@ from field_api.transactions import read, write
 from media.errors import MediaError
 from media.uploads import Completed
 from sync.store import outbox
-from worker import watch
+from worker import clocks, watch
 from worker.jobs import centre_of
 
 QUEUES = {evidence.DERIVE: "fieldpost-derive", delivery.KIND: "fieldpost-deliver"}
@@ -173,7 +173,14 @@ class Relay:
         """Now and then look for what somebody must be told of."""
         if time.monotonic() - self._watched_s >= WATCH_S:
             self._watched_s = time.monotonic()
+            self._survive("clocks", self._settle_clocks)
             self._survive("watch", self._raise_alerts)
+
+    def _settle_clocks(self) -> None:
+        session, home = db.session(), services().home
+        lapsed: int = write(session, lambda: clocks.settle(session, home, datetime.now(UTC)))
+        if lapsed:
+            _log.info("measures lapsed", count=lapsed)
 
     def _raise_alerts(self) -> None:
         session, silent_after_s = db.session(), services().config.silent_after_s

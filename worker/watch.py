@@ -17,6 +17,7 @@ from field_api import alerts, gauges
 from field_api.alerts import NAMED_LIMIT, Finding
 from field_api.auth.tables import Officer, TokenFamily
 from sync.store.tables import OperationRow
+from worker import clocks
 
 # A day, as the console marks what waits: by then whoever has the missing part has been on duty.
 OVERDUE = timedelta(hours=24)
@@ -28,7 +29,12 @@ def look(session: Session, silent_after_s: float, now: datetime) -> None:
     """Look once. Writes: alert."""
     alerts.settle(
         session,
-        [*_silent(session, silent_after_s, now), *_contradicted(session), *_overdue(session, now)],
+        [
+            *_silent(session, silent_after_s, now),
+            *_contradicted(session),
+            *_overdue(session, now),
+            *clocks.findings(session, now),
+        ],
         now,
     )
 

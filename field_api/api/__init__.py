@@ -11,6 +11,7 @@ from field_api.api import (
     evidence,
     later,
     law,
+    ledger,
     quarantine,
     reviews,
     service,
@@ -37,6 +38,7 @@ def blueprints() -> list[Blueprint]:
         audits.blueprint,
         law.blueprint,
         violations.blueprint,
+        ledger.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

@@ -49,7 +49,7 @@ def note(session: Session, case: str, told: Noted, identity: Identity, now: date
     """Note that a review or suit was opened, or how it ended; what ended stays as it is. Writes: remedy, deadline.
 
     Raises:
-        Problem: not_permitted, not_found, invalid_field, operation_id_reused, already_resolved.
+        Problem: not_permitted, not_found, invalid_field, operation_id_reused, changed_meanwhile.
     """
     identity.require(*KEEPERS)
     scope.require(session, identity, case, "case")
@@ -62,7 +62,7 @@ def note(session: Session, case: str, told: Noted, identity: Identity, now: date
         raise Problem("operation_id_reused")
     elif row.closed_at is not None:
         if (row.closed_at, row.result) != (told.closed_at, told.result):
-            raise Problem("already_resolved")
+            raise Problem("changed_meanwhile")
         return row
     row.closed_at, row.result, row.note = told.closed_at, told.result, told.note or row.note
     session.flush()

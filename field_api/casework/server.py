@@ -24,6 +24,11 @@ def patch(record_type: str, record: str, values: Mapping[str, Any], now: datetim
     return Operation(new_id(), "patch", record_type, record, SERVER, moment(now), set=values)
 
 
+def transition(record_type: str, record: str, event: str, now: datetime) -> Operation:
+    """A step of a record's state, taken by the server: what time does by itself."""
+    return Operation(new_id(), "transition", record_type, record, SERVER, moment(now), event=event)
+
+
 def note(record: str, step: str, text: str, now: datetime) -> Operation:
     """A step on a case's timeline, told by the server."""
     element = {"id": new_id(), "step": step, "at": moment(now), "note": text[:500]}

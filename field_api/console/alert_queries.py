@@ -25,6 +25,9 @@ class Shown:
     @property
     def link(self) -> str:
         """Where to look into it; a contradiction has its own page while it waits in quarantine."""
+        case = (self.row.detail or {}).get("case")
+        if self.row.kind in ("deadline_near", "deadline_missed") and case:
+            return f"/console/cases/{case}"
         if self.row.kind == "parked_overdue":
             return "/console/quarantine#parked"
         return "/console/quarantine" if self.row.kind == "write_once_changed" else "/console/health"

@@ -35,6 +35,26 @@ CARE_WORDS: Mapping[str, tuple[str, str]] = {
         "操作编号被重复使用：{count} 项，终端可能被复制",
         "Operation numbers were used again: {count}; the terminal may have been cloned",
     ),
+    "alert.deadline_near": ("期限将到：{count} 项", "Limits are nearly reached: {count}"),
+    "alert.deadline_missed": ("已超期限：{count} 项", "Limits are over: {count}"),
+    "alert.receipt_reused": ("票据号重复：{count} 张", "A receipt's number came twice: {count}"),
+    "alert.measure_lapsed": ("强制措施或登记保存到期自动解除", "A measure has lapsed by itself"),
+    "alert.todo.deadline_near": (
+        "请在期限前办理：备案、上交、送达、批准或解除。",
+        "See to it in time: filing, handing in, service, approval or release.",
+    ),
+    "alert.todo.deadline_missed": (
+        "立即补办并说明原因；期限从行为发生时起算。",
+        "Make it good at once and say why; the limit runs from the act itself.",
+    ),
+    "alert.todo.receipt_reused": (
+        "两笔缴款用了同一票据号。请核对存根，查明哪一张有误。",
+        "Two payments bear one receipt number. Compare the stubs and find out which is wrong.",
+    ),
+    "alert.todo.measure_lapsed": (
+        "到期未作决定，措施已自动解除。请立即通知当事人并返还物品。",
+        "No decision came in time, so it ended. Tell the party and return the goods at once.",
+    ),
     "alert.todo.terminal_silent": (
         "联系最后登录的人员，让终端联网同步，防止内容丢失。",
         "Call who signed in last and have the terminal sync before its work is lost.",
