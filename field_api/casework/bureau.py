@@ -25,7 +25,7 @@ from sync.store.upsert import upsert
 
 _MAKERS = {name: row_maker(model) for name, model in MODELS.items()}
 _NO_UNIT = {"pointer": "/set/for_unit", "code": "not_in_list", "message": "没有这个中队 · there is no such unit"}
-_AUTHORED = frozenset({"incident", "case", "vehicle_check", "task"})
+_AUTHORED = frozenset({"incident", "case", "vehicle_check", "measure", "proceeding", "call", "task"})
 
 
 @dataclass(frozen=True, slots=True)
