@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+# West, south, east, north of Meishan in degrees: from memory, so configuration.
+CITY_BOX = (102.8, 29.4, 104.5, 30.3)
 # With pauses of 2 s that double up to half an hour, whatever the jitter: a day before a person is asked.
 DELIVERY_ATTEMPTS = 110
 
@@ -40,6 +42,7 @@ class Config:
     batch_limit: int = 500
     backoff_ms: int = 0
     region: str = "511402"
+    city_box: tuple[float, float, float, float] = CITY_BOX
     web_threads: int = 8
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
@@ -71,6 +74,7 @@ class Config:
             lease_s=_number(environ, "FIELDPOST_LEASE_S", 60.0),
             access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
             region=_region(environ.get("FIELDPOST_REGION") or "511402"),
+            city_box=_box(environ.get("FIELDPOST_CITY_BOX")),
             backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),
             web_threads=int(_number(environ, "FIELDPOST_WEB_THREADS", 8, minimum=1)),
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
@@ -96,3 +100,15 @@ def _region(text: str) -> str:
     if not (len(text) == 6 and text.isascii() and text.isdigit()):
         raise ConfigError(f"FIELDPOST_REGION must be six digits (GB/T 2260), not {text!r}")
     return text
+
+
+def _box(text: str | None) -> tuple[float, float, float, float]:
+    if not text:
+        return CITY_BOX
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"FIELDPOST_CITY_BOX must be west,south,east,north in degrees, not {text!r}") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ConfigError(f"FIELDPOST_CITY_BOX must be west,south,east,north in degrees, not {text!r}")
+    return west, south, east, north

@@ -14,8 +14,9 @@ from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
 from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
-from field_api.casework import evidence, reactions
+from field_api.casework import doubts, evidence, field_checks, reactions
 from field_api.casework.declare import row_maker
+from field_api.casework.law.coordinates import MEISHAN, Box
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
 from sync.engine.translate import Schemas
@@ -30,10 +31,11 @@ _AUTHORED = frozenset({"incident", "case", "vehicle_check", "measure", "proceedi
 
 @dataclass(frozen=True, slots=True)
 class Bureau:
-    """Implements `sync.service.home.Home`. `region`: the six digits that open a case number."""
+    """Implements `sync.service.home.Home`. `region`: the six digits that open a case number; `city`: where it lies."""
 
     region: str
     offline_ttl_s: int
+    city: Box = MEISHAN
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
 
@@ -49,14 +51,11 @@ class Bureau:
         return values
 
     def refused(self, session: Session, operations: Sequence[Operation]) -> Mapping[str, Problem]:
-        """Tasks for units that there are not; found here, since the database refuses a whole batch for one."""
-        named = {one.id: one.set.get("for_unit") for one in operations if one.type == "task" and one.action == "create"}
-        asked = {unit for unit in named.values() if isinstance(unit, str)}
-        if not asked:
-            return {}
-        there = set(session.scalars(sa.select(Unit.id).where(Unit.id.in_(asked))))
-        wrong = Problem("invalid_field", (_NO_UNIT,))
-        return {id_: wrong for id_, unit in named.items() if isinstance(unit, str) and unit not in there}
+        """Fields that cannot be so together, and tasks for units that there are not.
+
+        The latter are found here, since the database refuses a whole batch for one.
+        """
+        return {**field_checks.refused(session, operations), **_without_unit(session, operations)}
 
     def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
         """An officer who was signed in on this terminal then, with the rights that he has today."""
@@ -92,4 +91,15 @@ class Bureau:
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
+        doubts.note(session, changes, self.city, now)
         return reactions.react(session, changes, now)
+
+
+def _without_unit(session: Session, operations: Sequence[Operation]) -> dict[str, Problem]:
+    named = {one.id: one.set.get("for_unit") for one in operations if one.type == "task" and one.action == "create"}
+    asked = {unit for unit in named.values() if isinstance(unit, str)}
+    if not asked:
+        return {}
+    there = set(session.scalars(sa.select(Unit.id).where(Unit.id.in_(asked))))
+    wrong = Problem("invalid_field", (_NO_UNIT,))
+    return {id_: wrong for id_, unit in named.items() if isinstance(unit, str) and unit not in there}

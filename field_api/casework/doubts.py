@@ -18,7 +18,6 @@ from field_api.casework.field_checks import born_on
 from field_api.casework.law import coordinates, identifiers, plates
 from field_api.casework.law.coordinates import Box
 from field_api.casework.models import Case
-from sync.engine.kinds import POSITION
 from sync.engine.values import Record
 from sync.service.home import Change
 from sync.store.base import Base, Id, UtcDateTime
@@ -107,7 +106,7 @@ def _odd_plates(body: Mapping[str, Any]) -> set[tuple[str, str]]:
         ),
         "trailer_plate": plates.plate_fault(body.get("trailer_plate"), body.get("trailer_plate_kind")),
     }
-    return {(name, code) for name, code in faults.items() if code in WORDS}
+    return {(name, code) for name, code in faults.items() if code is not None and code in WORDS}
 
 
 def _births_differ(party: Any) -> bool:
@@ -128,7 +127,7 @@ def _mixed_up(session: Session, changes: Sequence[Change]) -> dict[str, Found]:
     found: dict[str, Found] = {}
     for one in placed:
         reference = cases.get(one.body["case"])
-        if reference is not None and POSITION.check(reference) is None and _is_mixed_up(one.body["position"], reference):
+        if reference is not None and _is_mixed_up(one.body["position"], reference):
             found[one.id] = frozenset({("position", "other_system")})
     return found
 

@@ -15,8 +15,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from field_api.casework.kinds import FAULTS
 from field_api.casework.law import identifiers, plates
-from sync.engine.kinds import Fault, parse_time
+from sync.engine.kinds import parse_time
 from sync.engine.values import Operation, Problem
 from sync.store.tables import RecordRow
 
@@ -32,14 +33,6 @@ _TOGETHER: Mapping[str, frozenset[str]] = {
     "case": frozenset({"party", "amount_fen"}),
     "vehicle_check": frozenset({"plate", "plate_state"}),
 }
-_BEFORE_LAW = Fault("before_the_law", "早于处罚法施行日 2021-07-15（R33）· before the law was in force, 2021-07-15 (R33)")
-_FUTURE = Fault("in_the_future", "晚于填写时间，请核对 · later than it was written down: look again")
-_NOT_BORN = Fault("id_card_birth", "身份证号中的出生日期晚于填写日 · by the identity number he was not born then", "/id_no")
-_CHILD = Fault("party_under_14", "当事人不满 14 周岁，不予处罚（R29）· under 14: there is no penalty (R29)")
-_NO_PLATE = Fault(
-    "plate_impossible", "没有这样的号牌；看不清请选号牌状态（GA 36）· no such plate: choose its state if unreadable"
-)
-
 
 def refused(session: Session, operations: Sequence[Operation]) -> dict[str, Problem]:
     """The operations whose fields cannot be so, by operation id, each with its field errors."""
@@ -50,9 +43,9 @@ def refused(session: Session, operations: Sequence[Operation]) -> dict[str, Prob
         body = standing.setdefault(one.record, {})
         values = {**body, **one.set}
         errors = [
-            {"pointer": f"/set/{name}{fault.pointer}", "code": fault.code, "message": fault.message}
+            {"pointer": f"/set{pointer}", "code": FAULTS[code].code, "message": FAULTS[code].message}
             for judge in _JUDGES[one.type]
-            for name, fault in judge(one, values)
+            for pointer, code in judge(one, values)
         ]
         if errors:
             found[one.id] = Problem("invalid_field", tuple(errors))
@@ -75,7 +68,8 @@ def _names_a_part(operation: Operation) -> bool:
     return bool(together & operation.set.keys()) and not operation.set.keys() >= together
 
 
-Faults = list[tuple[str, Fault]]
+# Pointers below `set`, with the codes of `FAULTS`.
+Faults = list[tuple[str, str]]
 
 
 def _times(operation: Operation, _values: Mapping[str, Any]) -> Faults:
@@ -84,8 +78,8 @@ def _times(operation: Operation, _values: Mapping[str, Any]) -> Faults:
     if happened is None or written is None:
         return []
     if happened > written + CLOCK_SLACK:
-        return [("occurred_at", _FUTURE)]
-    return [("occurred_at", _BEFORE_LAW)] if happened < LAW_SINCE <= written else []
+        return [("/occurred_at", "in_the_future")]
+    return [("/occurred_at", "before_the_law")] if happened < LAW_SINCE <= written else []
 
 
 def _party(operation: Operation, values: Mapping[str, Any]) -> Faults:
@@ -96,13 +90,13 @@ def _party(operation: Operation, values: Mapping[str, Any]) -> Faults:
     if born is None or written is None:
         return []
     if "party" in operation.set and born > written.astimezone(CHINA_TIME).date():
-        return [("party", _NOT_BORN)]
+        return [("/party/id_no", "id_card_birth")]
     happened = parse_time(values.get("occurred_at")) or written
     amount = values.get("amount_fen")
     if not isinstance(amount, int) or amount <= 0:
         return []
     is_child = identifiers.full_years(born, happened.astimezone(CHINA_TIME).date()) < PENALTY_AGE
-    return [("amount_fen", _CHILD)] if is_child else []
+    return [("/amount_fen", "party_under_14")] if is_child else []
 
 
 def _plates(operation: Operation, values: Mapping[str, Any]) -> Faults:
@@ -112,7 +106,7 @@ def _plates(operation: Operation, values: Mapping[str, Any]) -> Faults:
         plate = operation.set.get(name)
         is_read = state is None or values.get(state) in (None, "normal")
         if isinstance(plate, str) and is_read and plates.plate_fault(plate):
-            found.append((name, _NO_PLATE))
+            found.append((f"/{name}", "plate_impossible"))
     return found
 
 

@@ -17,17 +17,20 @@ from sync.engine.kinds import Fault, Kind, group, text
 FAULTS: Mapping[str, Fault] = {
     one.code: one
     for one in (
-        Fault("id_card_form", "身份证号应为 18 位数字（末位可为 X）· an identity number has 18 digits, the last may be X"),
-        Fault("id_card_region", "身份证号前两位不是省份代码 · the identity number does not open with a province's code"),
-        Fault("id_card_birth", "身份证号中的出生日期不对 · the birth date in the identity number is none"),
-        Fault("id_card_checksum", "身份证号校验位不符，请核对证件（B.4）· the check digit does not fit: look again (B.4)"),
-        Fault("uscc_form", "统一社会信用代码应为 18 位（无 I O S V Z）· a credit code has 18 signs, none of I O S V Z"),
-        Fault("uscc_checksum", "统一社会信用代码校验位不符，请核对执照（B.4）· the check sign does not fit (B.4)"),
+        Fault("id_card_form", "身份证号应为 18 位，末位可为 X · an identity number has 18 digits, the last may be X"),
+        Fault("id_card_region", "身份证号前两位不是省份代码 · the identity number opens with no province's code"),
+        Fault("id_card_birth", "身份证号中的出生日期不对 · the birth date in the identity number cannot be"),
+        Fault("id_card_checksum", "身份证号校验位不符（B.4）· the identity number's check digit does not fit (B.4)"),
+        Fault("uscc_form", "信用代码应为 18 位，无 I O S V Z · a credit code has 18 signs, none of I O S V Z"),
+        Fault("uscc_checksum", "信用代码校验位不符（B.4）· the credit code's check sign does not fit (B.4)"),
         Fault("phone_form", "电话号码不对，手机为 11 位 · not a telephone number; a mobile has 11 digits"),
-        Fault("plate_impossible", "没有这样的号牌；看不清请选号牌状态（GA 36）· no such plate: choose its state if unreadable"),
-        Fault("outside_country", "位置在国境之外，请重新定位 · the position lies outside the country: take it again"),
+        Fault("plate_impossible", "没有这样的号牌（GA 36）· there is no such plate (GA 36)"),
+        Fault("outside_country", "位置在国境之外 · the position lies outside the country"),
+        Fault("before_the_law", "早于处罚法施行日 2021-07-15（R33）· before the law was in force, 2021-07-15 (R33)"),
+        Fault("in_the_future", "晚于填写的时间 · later than the time at which it was written down"),
+        Fault("party_under_14", "当事人不满 14 周岁，不予处罚（R29）· under 14: there is no penalty (R29)"),
     )
-}  # fmt: skip
+}
 
 
 def judged(limit: int, judge: Callable[[str], str | None]) -> Kind:
@@ -57,7 +60,8 @@ PHONE = judged(20, identifiers.phone_fault)
 PLATE = judged(12, plates.plate_fault)
 # What could be read of one: signs of plates, in any number.
 SEEN_PLATE = text(12, r"[\u4e00-\u9fa5A-Z0-9]{1,12}")
-POSITION = Kind("position", _position)
+# Where something is. A photo's own position is not held to it: it is signed, and nobody could mend it.
+PLACE = Kind("position", _position)
 
 
 def party(parts: Mapping[str, Kind]) -> Kind:
@@ -72,7 +76,7 @@ def party(parts: Mapping[str, Kind]) -> Kind:
 
 def _number_fault(value: Mapping[str, Any]) -> Fault | None:
     number, named = value.get("id_no"), value.get("id_type")
-    if number is None or (named is None and not identifiers.looks_like_id_card(number)) or named not in (None, "id_card"):
+    if number is None or named not in (None, "id_card"):
         return None
-    fault = ID_CARD.check(number)
+    fault = ID_CARD.check(number) if named or identifiers.looks_like_id_card(number) else None
     return Fault(fault.code, fault.message, "/id_no") if fault else None

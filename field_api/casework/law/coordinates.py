@@ -31,7 +31,7 @@ class Box:
         return self.west <= lng <= self.east and self.south <= lat <= self.north
 
 
-# Source: domain facts B.4, from memory; configuration.
+# Source: domain facts B.4. An installation may have another (`FIELDPOST_CITY_BOX`).
 MEISHAN = Box(102.8, 29.4, 104.5, 30.3)
 CHINA = Box(73.0, 3.0, 136.0, 54.0)
 
