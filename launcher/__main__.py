@@ -131,6 +131,7 @@ HANDED_OVER = {
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
+    "watch": ("field_api.cli", "cli", "Plates that are looked for: `watch import FILE` (布控车牌)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
     "openapi": ("field_api.cli", "cli", "Write the OpenAPI document (接口文档)."),
 }

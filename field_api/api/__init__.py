@@ -12,6 +12,7 @@ from field_api.api import (
     quarantine,
     reviews,
     service,
+    sets,
     sync,
     terminals,
     tokens,
@@ -31,6 +32,7 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         quarantine.blueprint,
         reviews.blueprint,
+        sets.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

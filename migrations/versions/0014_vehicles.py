@@ -75,6 +75,7 @@ def _create_lookup_set() -> None:
     sa.Column('revision', sa.Integer(), nullable=False),
     sa.Column('oldest', sa.Integer(), nullable=False),
     sa.Column('count', sa.Integer(), nullable=False),
+    sa.Column('sum', sa.String(length=16), nullable=False),
     sa.Column('changed_at', sync.store.base.UtcDateTime(timezone=True), nullable=False),
     sa.Column('imported_at', sync.store.base.UtcDateTime(timezone=True), nullable=True),
     sa.Column('source', sa.String(length=200), nullable=True),

@@ -11,7 +11,7 @@ from sync.store.base import Base, UtcDateTime
 
 
 class LookupSet(Base):
-    """One set. revision: grows with every change; count: entries that stand.
+    """One set. revision: grows with every change; count, sum: of the entries that stand, as a checkpoint's.
 
     oldest: the earliest revision from which a difference can still be told; imported_at, source: of what was
     brought from outside, where it was.
@@ -24,6 +24,7 @@ class LookupSet(Base):
     revision: Mapped[int]
     oldest: Mapped[int]
     count: Mapped[int]
+    sum: Mapped[str] = mapped_column(sa.String(16))
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     imported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     source: Mapped[str | None] = mapped_column(sa.String(200))
