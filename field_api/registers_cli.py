@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import IO, Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from field_api.casework.sets import lists, shelf, watch
 from field_api.casework.sets.lists import Report
 from field_api.casework.sets.models import LookupSet
+from field_api.casework.vehicles import register
 from field_api.config import Config
 from field_api.extensions import services
 
@@ -26,7 +27,7 @@ _LANG = click.option("--lang", type=click.Choice(["zh", "en"]), help="else as LA
 
 def commands(change: Change) -> list[click.Command]:
     """The commands; change: runs a function of a session in one committed transaction."""
-    return [_watch(change)]
+    return [_watch(change), _vehicles(change)]
 
 
 def tell(report: Report, lang: str | None, *, skip_bad: bool) -> bool:
@@ -67,14 +68,56 @@ def _watch(change: Change) -> click.Group:
     def status(config: Config) -> None:
         """Say how many entries each set has, and when it was last imported."""
 
-        def work(session: Session) -> list[tuple[str, LookupSet | None]]:
-            return [(name, session.get(LookupSet, name)) for name in shelf.NAMES]
+        def work(session: Session) -> list[str]:
+            return [_told(name, session.get(LookupSet, name)) for name in shelf.NAMES]
 
-        for name, held in change(config, work):
-            if held is None:
-                click.echo(f"{name}: empty")
-            else:
-                when = held.imported_at or held.changed_at
-                click.echo(f"{name}: {held.count} entries at {when:%Y-%m-%d %H:%M}Z {held.source or ''}".rstrip())
+        for line in change(config, work):
+            click.echo(line)
+
+    return group
+
+
+def _told(name: str, held: LookupSet | None) -> str:
+    if held is None:
+        return f"{name}: empty"
+    when = held.imported_at or held.changed_at
+    return f"{name}: {held.count} entries at {when:%Y-%m-%d %H:%M}Z {held.source or ''}".rstrip()
+
+
+def _vehicles(change: Change) -> click.Group:
+    @click.group(name="vehicles")
+    def group() -> None:
+        """Vehicles, their firms and their permits to carry (一车一档)."""
+
+    @group.command(name="import")
+    @_FILE
+    @_SKIP
+    @_LANG
+    @click.pass_obj
+    def import_(config: Config, file: IO[bytes], *, skip_bad: bool, lang: str | None) -> None:
+        """Add or change the vehicles in the CSV FILE: plate, and if you like company, plate_kind, vin, owner …"""
+        report, rows = register.take_vehicles(file.read(lists.MAX_BYTES + 1))
+        if not tell(report, lang, skip_bad=skip_bad):
+            sys.exit(1)
+        change(config, lambda session: register.write_vehicles(session, rows, datetime.now(UTC)))
+
+    @group.command(name="import-permits")
+    @_FILE
+    @_SKIP
+    @_LANG
+    @click.pass_obj
+    def import_permits(config: Config, file: IO[bytes], *, skip_bad: bool, lang: str | None) -> None:
+        """Add or change the transport permits in the CSV FILE: permit_no, plate, valid_from, valid_to …"""
+        report, rows = register.take_permits(file.read(lists.MAX_BYTES + 1))
+        if not tell(report, lang, skip_bad=skip_bad):
+            sys.exit(1)
+
+        def work(session: Session) -> None:
+            key = services().keys.mac(f"set-{register.CARRIERS}", b"")
+            now = datetime.now(UTC)
+            today = now.astimezone(timezone(timedelta(hours=8))).date()
+            register.write_permits(session, key, rows, now, Path(file.name).name, today)
+
+        change(config, work)
 
     return group

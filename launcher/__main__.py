@@ -132,6 +132,7 @@ HANDED_OVER = {
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
     "watch": ("field_api.cli", "cli", "Plates that are looked for: `watch import FILE` (布控车牌)."),
+    "vehicles": ("field_api.cli", "cli", "Vehicles and permits to carry: `vehicles import FILE` (车辆)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
     "openapi": ("field_api.cli", "cli", "Write the OpenAPI document (接口文档)."),
 }
