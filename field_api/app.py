@@ -20,6 +20,7 @@ from field_api import gauges, languages, observe, outgoing
 from field_api.api import blueprints
 from field_api.auth.keys import Keys
 from field_api.casework.bureau import Bureau
+from field_api.casework.law.coordinates import Box
 from field_api.casework.terms import terms_of
 from field_api.config import Config
 from field_api.console import blueprints as console_blueprints
@@ -52,7 +53,13 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
-    home = Bureau(config.region, config.offline_ttl_s, terms=terms_of(config), law=config.law)
+    home = Bureau(
+        config.region,
+        config.offline_ttl_s,
+        Box(*config.city_box),
+        terms=terms_of(config),
+        law=config.law,
+    )
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, now, limits)

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from field_api.casework.law.clocks import CLOCKS
-from field_api.casework.law.deadlines import Terms
-
 ROOT = Path(__file__).resolve().parent.parent
+# West, south, east, north of Meishan in degrees: from memory, so configuration.
+CITY_BOX = (102.8, 29.4, 104.5, 30.3)
 # With pauses of 2 s that double up to half an hour, whatever the jitter: a day before a person is asked.
 DELIVERY_ATTEMPTS = 110
 
@@ -43,6 +42,7 @@ class Config:
     batch_limit: int = 500
     backoff_ms: int = 0
     region: str = "511402"
+    city_box: tuple[float, float, float, float] = CITY_BOX
     web_threads: int = 8
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
@@ -77,6 +77,7 @@ class Config:
             lease_s=_number(environ, "FIELDPOST_LEASE_S", 60.0),
             access_ttl_s=int(_number(environ, "FIELDPOST_ACCESS_TTL_S", 900)),
             region=_region(environ.get("FIELDPOST_REGION") or "511402"),
+            city_box=_box(environ.get("FIELDPOST_CITY_BOX")),
             backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),
             web_threads=int(_number(environ, "FIELDPOST_WEB_THREADS", 8, minimum=1)),
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
@@ -134,17 +135,13 @@ def _region(text: str) -> str:
     return text
 
 
-def _terms(clocks: str, rolls: str) -> Terms:
-    """Read the lengths of clocks, `file_city=3,clue_check=15`, and who gets the roll-over: nobody, citizen, agency."""
-    lengths = {}
-    for part in filter(None, (one.strip() for one in clocks.split(","))):
-        name, _, text = part.partition("=")
-        if name not in CLOCKS or not CLOCKS[name].is_configurable:
-            raise ConfigError(f"FIELDPOST_CLOCKS: {name!r} is no clock whose length may be set")
-        if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 999 and len(text) <= 3):
-            raise ConfigError(f"FIELDPOST_CLOCKS: {name} must run 1 to 999, not {text!r}")
-        lengths[name] = int(text)
-    chosen = frozenset(filter(None, (one.strip() for one in rolls.split(",")))) - {"nobody"}
-    if chosen - {"citizen", "agency"}:
-        raise ConfigError(f"FIELDPOST_ROLL_OVER must name nobody, citizen or agency, not {rolls!r}")
-    return Terms(lengths, "citizen" in chosen, "agency" in chosen)
+def _box(text: str | None) -> tuple[float, float, float, float]:
+    if not text:
+        return CITY_BOX
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"FIELDPOST_CITY_BOX must be west,south,east,north in degrees, not {text!r}") from None
+    if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
+        raise ConfigError(f"FIELDPOST_CITY_BOX must be west,south,east,north in degrees, not {text!r}")
+    return west, south, east, north

@@ -133,6 +133,8 @@ HANDED_OVER = {
     "violations": ("field_api.violations_cli", "cli", "The violation catalogue: `violations import` (案由)."),
     "calendar": ("field_api.calendar_cli", "cli", "Keep the working days: `calendar set`, `calendar show` (工作日历)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
+    "watch": ("field_api.cli", "cli", "Plates that are looked for: `watch import FILE` (布控车牌)."),
+    "vehicles": ("field_api.cli", "cli", "Vehicles and permits to carry: `vehicles import FILE` (车辆)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
     "law": ("field_api.law", "main", "Write the rules of law as a document (法律规则)."),
     "openapi": ("field_api.cli", "cli", "Write the OpenAPI document (接口文档)."),

@@ -235,11 +235,11 @@ def _case_values(dice: Any) -> dict[str, Any]:
         **{name: f"{name} {dice.randrange(6)}" for name in TEXTS},
         "category": dice.choice(CATEGORIES),
         "amount_fen": dice.randrange(0, 100_000, 5000),
-        "party": {"kind": "person", "name": f"演示 {dice.randrange(4)}", "id_no": "511402199001010000"},
+        "party": {"kind": "person", "name": f"演示 {dice.randrange(4)}", "id_no": "511402199001010005"},
         "legal_basis": [f"第{dice.randrange(1, 4)}条"],
         "priority_hint": dice.randrange(10),
         "plates": [f"川A{dice.randrange(10_000, 10_004)}"],
-        "position": {"lng": 103.8, "lat": 30.0 + dice.randrange(9) / 10, "coord_sys": "wgs84", "accuracy_m": 5},
+        "position": {"lng": 103.8, "lat": 29.5 + dice.randrange(9) / 10, "coord_sys": "wgs84", "accuracy_m": 5},
     }
 
 

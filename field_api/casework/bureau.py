@@ -14,9 +14,10 @@ from field_api.auth import assignments
 from field_api.auth.sessions import identity_of
 from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
-from field_api.casework import deadlines, evidence, judgement, ledger, reactions
+from field_api.casework import deadlines, doubts, evidence, field_checks, judgement, ledger, reactions
 from field_api.casework.declare import row_maker
 from field_api.casework.judgement import Law
+from field_api.casework.law.coordinates import MEISHAN, Box
 from field_api.casework.law.deadlines import Terms
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
@@ -34,11 +35,13 @@ _AUTHORED = frozenset({"incident", "case", "vehicle_check", "measure", "proceedi
 class Bureau:
     """Implements `sync.service.home.Home`.
 
-    region: the six digits that open a case number. terms: of clocks. law: what the bureau says itself.
+    region: the six digits that open a case number. city: where it lies. terms: of clocks. law: what the bureau says
+    itself.
     """
 
     region: str
     offline_ttl_s: int
+    city: Box = MEISHAN
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
     terms: Terms = field(default_factory=Terms)
@@ -56,14 +59,11 @@ class Bureau:
         return values
 
     def refused(self, session: Session, operations: Sequence[Operation]) -> Mapping[str, Problem]:
-        """Tasks for units that there are not; found here, since the database refuses a whole batch for one."""
-        named = {one.id: one.set.get("for_unit") for one in operations if one.type == "task" and one.action == "create"}
-        asked = {unit for unit in named.values() if isinstance(unit, str)}
-        if not asked:
-            return {}
-        there = set(session.scalars(sa.select(Unit.id).where(Unit.id.in_(asked))))
-        wrong = Problem("invalid_field", (_NO_UNIT,))
-        return {id_: wrong for id_, unit in named.items() if isinstance(unit, str) and unit not in there}
+        """Fields that cannot be so together, and tasks for units that there are not.
+
+        The latter are found here, since the database refuses a whole batch for one.
+        """
+        return {**field_checks.refused(session, operations), **_without_unit(session, operations)}
 
     def colleague(self, session: Session, terminal: str, officer: str, at: datetime) -> Colleague | None:
         """An officer who was signed in on this terminal then, with the rights that he has today."""
@@ -105,7 +105,18 @@ class Bureau:
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
+        doubts.note(session, changes, self.city, now)
         ledger.react(session, changes, now)
         deadlines.react(session, changes, now, self.terms)
         judged = judgement.react(session, changes, self.law, now)
         return [*reactions.react(session, changes, now), *judged]
+
+
+def _without_unit(session: Session, operations: Sequence[Operation]) -> dict[str, Problem]:
+    named = {one.id: one.set.get("for_unit") for one in operations if one.type == "task" and one.action == "create"}
+    asked = {unit for unit in named.values() if isinstance(unit, str)}
+    if not asked:
+        return {}
+    there = set(session.scalars(sa.select(Unit.id).where(Unit.id.in_(asked))))
+    wrong = Problem("invalid_field", (_NO_UNIT,))
+    return {id_: wrong for id_, unit in named.items() if isinstance(unit, str) and unit not in there}

@@ -13,13 +13,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from field_api.casework.declare import enum, synced
+from field_api.casework.kinds import PHONE, PLACE, PLATE, SEEN_PLATE, USCC, party
 from sync.engine.kinds import BOOLEAN, DIGEST, IDENTIFIER, POSITION, TIME, group, integer, list_of, text
 from sync.store.base import Base, Id, Json, UtcDateTime
 
 GRID = text(15, r"[0-9]{15}")
-# GA 36: province, letter, then 5 or 6; trailers end in 挂. Kept wide: an officer writes what he sees.
-PLATE = text(12, r"[\u4e00-\u9fa5A-Z0-9]{5,12}")
-PARTY = group(
+PARTY = party(
     {
         "kind": text(24),
         "name": text(100),
@@ -27,10 +26,10 @@ PARTY = group(
         "birth": text(10, r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
         "id_type": enum("id_type"),
         "id_no": text(32),
-        "phone": text(20, r"[0-9+ -]{5,20}"),
+        "phone": PHONE,
         "address": text(300),
         "shop_name": text(100),
-        "uscc": text(18, r"[0-9A-Z]{18}"),
+        "uscc": USCC,
         "legal_rep": text(100),
         "permit": text(32),
         "guardian": text(100),
@@ -60,7 +59,7 @@ class Incident(Base):
     )
     description: Mapped[str | None] = mapped_column(sa.String(500), info=synced("officer_until_lock", text(500)))
     address: Mapped[str | None] = mapped_column(sa.String(300), info=synced("officer_until_lock", text(300)))
-    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", POSITION))
+    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", PLACE))
     grid: Mapped[str | None] = mapped_column(sa.String(15), info=synced("officer_until_lock", GRID))
     occurred_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("write_once", TIME))
     author: Mapped[str | None] = mapped_column(Id, info=synced("write_once", IDENTIFIER))
@@ -88,7 +87,7 @@ class Case(Base):
     )
     description: Mapped[str | None] = mapped_column(sa.String(500), info=synced("officer_until_lock", text(500)))
     address: Mapped[str | None] = mapped_column(sa.String(300), info=synced("officer_until_lock", text(300)))
-    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", POSITION))
+    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", PLACE))
     plates: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", list_of(PLATE, 10)))
     shop_name: Mapped[str | None] = mapped_column(sa.String(100), info=synced("officer_until_lock", SHOP))
     grid: Mapped[str | None] = mapped_column(sa.String(15), info=synced("officer_until_lock", GRID))
@@ -192,7 +191,7 @@ class VehicleCheck(Base):
         Id, sa.ForeignKey("incident.id"), info=synced("write_once", IDENTIFIER)
     )
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("write_once", TIME))
-    plate: Mapped[str | None] = mapped_column(sa.String(12), info=synced("officer_until_lock", PLATE))
+    plate: Mapped[str | None] = mapped_column(sa.String(12), info=synced("officer_until_lock", SEEN_PLATE))
     plate_state: Mapped[str | None] = mapped_column(
         sa.String(16), info=synced("officer_until_lock", enum("plate_state"))
     )
@@ -200,7 +199,7 @@ class VehicleCheck(Base):
         sa.String(2), info=synced("officer_until_lock", enum("plate_kind"))
     )
     plate_colour: Mapped[str | None] = mapped_column(sa.String(16), info=synced("officer_until_lock", text(16)))
-    trailer_plate: Mapped[str | None] = mapped_column(sa.String(12), info=synced("officer_until_lock", PLATE))
+    trailer_plate: Mapped[str | None] = mapped_column(sa.String(12), info=synced("officer_until_lock", SEEN_PLATE))
     vehicle_type: Mapped[str | None] = mapped_column(sa.String(50), info=synced("officer_until_lock", text(50)))
     cargo: Mapped[str | None] = mapped_column(sa.String(100), info=synced("officer_until_lock", text(100)))
     trailer_plate_kind: Mapped[str | None] = mapped_column(
@@ -215,7 +214,7 @@ class VehicleCheck(Base):
     sealed: Mapped[bool | None] = mapped_column(info=synced("officer_until_lock", BOOLEAN))
     spill_length_m: Mapped[int | None] = mapped_column(info=synced("officer_until_lock", integer(0, 100_000)))
     address: Mapped[str | None] = mapped_column(sa.String(300), info=synced("officer_until_lock", text(300)))
-    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", POSITION))
+    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", PLACE))
     result: Mapped[str | None] = mapped_column(
         sa.String(24), info=synced("officer_until_lock", enum("check_result"))
     )

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from field_api.casework.declare import enum, synced
-from field_api.casework.models import DISCRETION, OFFICERS, PLATE, VIOLATIONS
+from field_api.casework.kinds import PLACE, PLATE
+from field_api.casework.models import DISCRETION, OFFICERS, VIOLATIONS
 from sync.engine.kinds import BOOLEAN, IDENTIFIER, POSITION, TIME, integer, list_of, text
 from sync.store.base import Base, Id, Json, UtcDateTime
 
@@ -43,7 +44,7 @@ class Measure(Base):
     list_copies: Mapped[int | None] = mapped_column(info=synced("officer_until_lock", integer(0, 9)))
     plate: Mapped[str | None] = mapped_column(sa.String(12), info=synced("officer_until_lock", PLATE))
     address: Mapped[str | None] = mapped_column(sa.String(300), info=synced("officer_until_lock", text(300)))
-    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", POSITION))
+    position: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", PLACE))
     storage: Mapped[str | None] = mapped_column(sa.String(200), info=synced("officer_until_lock", text(200)))
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("officer_until_lock", TIME))
     reported_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("officer_until_lock", TIME))

@@ -7,7 +7,8 @@ from typing import Any
 
 from field_api.auth.identity import LIAISONS, SUPERVISING_ROLES
 from field_api.casework.declare import element, enum, fields_of
-from field_api.casework.models import PLATE, Case, Evidence, Incident, Task, VehicleCheck
+from field_api.casework.kinds import PLATE
+from field_api.casework.models import Case, Evidence, Incident, Task, VehicleCheck
 from field_api.casework.procedure_models import Call, Measure, Proceeding
 from field_api.casework.reference_models import CategoryRow, Grid, Holiday, Permit, Violation
 from sync.engine.kinds import BOOLEAN, DIGEST, IDENTIFIER, TIME, group, integer, list_of, text, tree

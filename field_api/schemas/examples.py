@@ -25,6 +25,9 @@ PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
             "schema": {"type": "string", "enum": ["open", "resolved"], "default": "open"},
         }
     ],
+    "GET /sets/{name}": [
+        {"name": "since", "in": "query", "required": False, "schema": {"type": "integer", "minimum": 0}},
+    ],
     "GET /audits": [
         {
             "name": "month",
@@ -274,4 +277,5 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "request": {"id": _EDIT, "verdict": "passed", "base": 8},
         "answer": {"id": _EDIT, "outcome": "applied", "version": 9},
     },
+    "GET /sets/{name}": {"answer": {"header": "eyJhbGciOiJFZERTQSJ9.e30.c2ln", "added": "A" * 64, "removed": ""}},
 }

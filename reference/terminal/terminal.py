@@ -26,6 +26,7 @@ from reference.terminal.photos import Photos, Progress, UploadReport
 from reference.terminal.pull import Pull, PullReport
 from reference.terminal.push import APP, Push, PushReport, seconds
 from reference.terminal.session import Session
+from reference.terminal.sets import Sets
 from reference.terminal.store import Connect, Store
 from reference.terminal.view import Record, View
 
@@ -82,6 +83,7 @@ class Terminal:
         self.session = Session(self.store, self.line, self.key)
         self.view = View(self.store)
         self.edits = Edits(self.store, self.clock, new_id)
+        self.sets = Sets(self.folder, self.session, self.clock)
         self._control = Control(self.store)
         self._hello = Hello(self.store, self.session, self.clock)
         outcomes = Outcomes(self.store, self.clock, new_id)
@@ -236,6 +238,7 @@ class Terminal:
         """Empty the terminal; files first, so that a crash in between leaves the order standing."""
         for original in (self.folder / "originals").iterdir():
             original.unlink()
+        self.sets.forget()
         with self.store.transaction():
             for table in ("operation", "batch", "receipt", "record", "loss", "notice", "photo"):
                 self.store.execute(f"DELETE FROM {table}")  # noqa: S608 - our own table names

@@ -88,7 +88,7 @@ def tell(world: World, url: str) -> Site:
 def reviewed_case(world: World) -> tuple[str, list[str]]:
     """A case under review with photos of every kind."""
     case, photos = world.closed_case(photos=4, shop_name="演示水果店", plates=["川A12345"],
-                                     party={"kind": "个体工商户", "name": "演示当事人", "phone": "000-0000"})
+                                     party={"kind": "个体工商户", "name": "演示当事人", "phone": "13800000000"})
     world.photo(case, "plate", seed=91, arrives=False)
     world.photo(case, "document", seed=92, derived=False)
     world.photo(case, "handle_after", seed=93, authentic=False)

@@ -1,0 +1,1 @@
+"""Look-up sets that terminals hold: watched plates, permits, past violations; signed, fetched by difference."""
