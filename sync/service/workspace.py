@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,17 +21,16 @@ from sync.engine.merge import merge, refuse
 from sync.engine.values import ALONE, FINAL, Around, Decision, Operation, Outcome, Problem, Record
 from sync.service import audience
 from sync.service.decode import named_by, revive
-from sync.service.groups import Groups, Mark
+from sync.service.groups import Groups, Mark, restore
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, brought, own_operation
-from sync.service.results import Done, conflict_rows, describe, operation_row
+from sync.service.results import Done, conflict_rows, describe, flag, operation_row
 from sync.store import members, sequence, waiting
 from sync.store import operations as inbox
 from sync.store import records as shelf
 from sync.store.ids import new_id
 from sync.store.records import Held
 
-T = TypeVar("T")
 # Judged by the record above, too.
 VOIDING = ("void", "discard")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
@@ -239,9 +238,9 @@ class Workspace:
             if record not in mark.written:
                 self._before.pop(record, None)
         for family, rising in mark.rising.items():
-            _restore(self._rising, family, rising)
+            restore(self._rising, family, rising)
         for operation, past in mark.past.items():
-            _restore(self.past, operation, past)
+            restore(self.past, operation, past)
             self._came.discard(operation)
         del self._done[mark.done :]
 
@@ -361,6 +360,8 @@ class Workspace:
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
         shelf.publish(self.session, audience.rows(self.scopes, changed, seqs, joined, first + len(changed)))
+        self.home.save(self.session, [one.record for one in changed])
+        flag(self.session, self.home, done, self.now)
         fresh = [one for one in done if one.received.arrived is None]
         inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
         members.add(self.session, self._enlisted)
@@ -368,7 +369,6 @@ class Workspace:
         inbox.revise(self.session, [operation_row(one, seqs, self.now) for one in done if one.received.arrived])
         self._write_waiting(done, settled, first + len(changed) + len(joined))
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
-        self.home.save(self.session, [one.record for one in changed])
         return changes
 
     def _changes(self) -> list[Change]:
@@ -390,10 +390,3 @@ class Workspace:
         if not done.decision.conflicts:
             return ()
         return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
-
-
-def _restore(values: dict[str, T], name: str, value: T | None) -> None:
-    if value is None:
-        values.pop(name, None)
-    else:
-        values[name] = value
