@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,13 @@ class Config:
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
     parked_after_s: float = 86_400.0
+    authorities_file: Path | None = None
+    public_url: str = ""
+
+    @property
+    def authorities(self) -> Path:
+        """Where the names, courts and accounts of papers stand; there need be no such file."""
+        return self.authorities_file or self.data / "authorities.toml"
 
     @property
     def writers_limit(self) -> int:
@@ -76,6 +84,8 @@ class Config:
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
             parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
+            authorities_file=_path(environ.get("FIELDPOST_AUTHORITIES")),
+            public_url=_url(environ.get("FIELDPOST_PUBLIC_URL") or ""),
         )
 
 
@@ -90,6 +100,16 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, minimum: f
     if not minimum <= value < 1e9:
         raise ConfigError(f"{name} must lie between {minimum} and 1e9, not {text}")
     return value
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[!-~]{1,150}", text):
+        raise ConfigError(f"FIELDPOST_PUBLIC_URL must be an http(s) address of at most 150 characters, not {text!r}")
+    return text
 
 
 def _region(text: str) -> str:

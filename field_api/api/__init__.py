@@ -7,6 +7,7 @@ from flask import Blueprint
 from field_api.api import (
     conflicts,
     documentation,
+    documents,
     evidence,
     later,
     quarantine,
@@ -28,6 +29,7 @@ def blueprints() -> list[Blueprint]:
         sync.blueprint,
         uploads.blueprint,
         evidence.blueprint,
+        documents.blueprint,
         conflicts.blueprint,
         quarantine.blueprint,
         reviews.blueprint,

@@ -7,6 +7,7 @@ from flask import Blueprint
 from field_api.console import (
     alerts,
     cases,
+    checking,
     conflicts,
     delivery,
     health,
@@ -32,4 +33,5 @@ def blueprints() -> list[Blueprint]:
         alerts.blueprint,
         imports.blueprint,
         problem_pages.blueprint,
+        checking.blueprint,
     ]

@@ -55,7 +55,7 @@ def main() -> None:
     """Write every picture anew."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name, pdf in _papers():
-        for number, picture in enumerate(draw(pdf, 1.25 if not name.endswith("thermal") else 2.0), 1):
+        for number, picture in enumerate(draw(pdf, 2.0 if name.endswith("thermal") else 1.7), 1):
             path = FOLDER / f"{name}{'' if number == 1 else f'-{number}'}.png"
             path.write_bytes(picture)
             sys.stdout.write(f"{path.name}: {len(picture)} bytes\n")

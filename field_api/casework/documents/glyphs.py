@@ -18,7 +18,7 @@ from pylopdf_fonts_zh_cn import sans_path, serif_path
 LONGEST = 4000
 CUT = "……（以下从略，全文见案卷）"
 BREAK = "\u200b"
-_ENDLESS = re.compile(r"[!-~]{20}(?=[!-~])")
+_ENDLESS = re.compile(r"[!-~]{20}(?=[!-~]{5})")
 # Directions, joiners and variation marks change how their neighbours look and show nothing themselves.
 _DROPPED = frozenset({"Cf", "Mn", "Me", "Cs", "Co", "Cn"})
 _FONT_TABLES_AT = 12

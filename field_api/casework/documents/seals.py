@@ -12,6 +12,8 @@ import segno
 from field_api.casework.documents import contexts
 from field_api.casework.documents.glyphs import breakable
 
+# More characters than this do not fit one line of the roll.
+WIDEST = 52
 TOKEN_BYTES = 15
 PURPOSE = "document"
 
@@ -28,8 +30,9 @@ def token(keys: Maker, element: str) -> str:
 def sealed(context: Mapping[str, Any], name: str, public_url: str) -> dict[str, Any]:
     """The context with what is printed for checking it; without a public address, without a code."""
     url = f"{public_url.rstrip('/')}/d/{name}" if public_url else ""
+    shown = url if len(url) <= WIDEST else breakable(url)
     code = _code(url) if url else ""
-    return {**context, "check": {"url": breakable(url), "digest": contexts.digest(context), "qr": code}}
+    return {**context, "check": {"url": shown, "digest": contexts.digest(context), "qr": code}}
 
 
 def _code(url: str) -> str:
