@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
@@ -15,7 +16,7 @@ from typing import Any
 import pypdfium2
 import pytest
 
-from field_api.casework.documents import contexts, press, seals, slips, templates
+from field_api.casework.documents import contexts, glyphs, press, seals, slips, templates
 from field_api.casework.documents.contexts import Source
 from field_api.casework.documents.remedies import REVIEW_FIRST
 from field_api.casework.documents.templates import Template
@@ -111,7 +112,8 @@ def test_an_on_the_spot_decision_says_all_that_article_52_wants() -> None:
     """Facts, provisions, amount in figures and capitals, time, place, authority and both officers stand in it."""
     text = said("D07")
     for fact in (
-        *("演示当事人", "110105194912310021", "人行道上堆放水果", "第十四条", "第三十六条", "罚款大写人民币壹佰元整罚款小写¥100.00"),
+        *("演示当事人", "110105194912310021", "人行道上堆放水果", "第十四条", "第三十六条"),
+        *("罚款大写人民币壹佰元整罚款小写¥100.00",),
         *("2026年11月22日14时05分", "演示路12号门前", "演示市城市管理行政执法局（印章）"),
         *("演示执法员甲（执法证号：YS-0001）", "演示执法员乙（执法证号：YS-0002）", "陈述权、申辩权", "百分之三"),
         *("演示银行演示支行", "第0001号"),
@@ -172,6 +174,35 @@ def test_a_fine_without_its_capitals_and_a_lone_officer_are_named() -> None:
     context = contexts.build(template, source)
     assert contexts.missing(template, context) == ["penalty.capitals", "officers"]
     assert contexts.missing(template, context, police=True) == ["penalty.capitals"]
+
+
+def test_a_warning_alone_needs_no_amount_and_offers_no_way_to_pay() -> None:
+    """Where no fine stands, its amount is struck and nothing is said of paying; the paper lacks nothing."""
+    source = source_of("D07", content={"penalty_kinds": ["warn"], "pay": None})
+    source = replace(source, case={**source.case, "amount_fen": None})
+    template = template_of("D07")
+    assert contexts.missing(template, contexts.build(template, source)) == []
+    text = printed(source, "D07")
+    assert "处罚决定警告罚款大写罚款小写" in text
+    assert "履行方式" not in text
+    assert "百分之三" not in text
+
+
+def test_a_content_of_any_size_is_cut_to_a_bounded_paper() -> None:
+    """However much a content holds, what is printed of it is bounded, and says that it was cut."""
+    answers = [{"q": "问" * 4000, "a": "答" * 4000} for _ in range(100)]
+    context = contexts.build(template_of("D02"), source_of("D02", content={"answers": answers}))
+    told = "".join(one["q"] + one["a"] for one in context["content"]["answers"])
+    assert len(told) < contexts.LONGEST_CONTENT + 200 * len(glyphs.CUT)
+    assert glyphs.CUT in told
+
+
+def test_threads_print_at_once() -> None:
+    """Each thread has a compiler of its own: papers printed side by side are what they are alone."""
+    alone = {kind: pictures.printed(kind, "party") for kind in ("D05", "D07", "D17", "D40")}
+    with ThreadPoolExecutor(4) as pool:
+        pressed = [(kind, pool.submit(pictures.printed, kind, "party")) for kind in list(alone) * 3]
+    assert all(paper.result() == alone[kind] for kind, paper in pressed)
 
 
 def test_a_refusal_to_sign_is_noted_with_its_witness() -> None:

@@ -17,7 +17,7 @@ import orjson
 
 from field_api.casework.documents import remedies
 from field_api.casework.documents.authority import Authority
-from field_api.casework.documents.glyphs import fit
+from field_api.casework.documents.glyphs import LONGEST, fit
 from field_api.casework.documents.templates import Template
 from field_api.casework.documents.words import CODED
 from field_api.casework.enums import label
@@ -26,6 +26,8 @@ from sync.engine.kinds import parse_time
 # China keeps one zone and no summer time.
 CHINA = timezone(timedelta(hours=8))
 SHORT, MIDDLE, MAX_ENTRIES, MAX_DEPTH = 200, 1000, 100, 4
+# All texts of one content together: some thirty pages.
+LONGEST_CONTENT = 40_000
 _DAY = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})")
 _PARTY = ("name", "gender", "birth", "id_type", "id_no", "uscc", "legal_rep", "address", "phone", "shop_name")
 _WORK = ("employer", "position")
@@ -116,7 +118,7 @@ def missing(template: Template, context: Mapping[str, Any], *, police: bool = Fa
     """The paths of what this paper may not be printed without and lacks (R09), in the template's order."""
     wanted = list(template.required)
     if "penalty.kinds" in wanted and label("penalty_kind", "fine", "zh") in context["penalty"]["kinds"]:
-        wanted += ["penalty.amount", "penalty.capitals"]
+        wanted += ["penalty.amount", "penalty.capitals"] + (["content.pay"] if template.type == "D07" else [])
     lacking = [path for path in wanted if not _at(context, path)]
     needed = min(template.officers, 1) if police else template.officers
     if sum(bool(one["name"] and one["cert_no"]) for one in context["officers"]) < needed:
@@ -140,7 +142,7 @@ def _first_mapping(*values: Any) -> Mapping[str, Any]:
     return next((value for value in values if isinstance(value, Mapping)), {})
 
 
-def _text(value: Any, longest: int = 4000) -> str:
+def _text(value: Any, longest: int = LONGEST) -> str:
     """A text of several lines; what is no text is none."""
     return fit(value.strip(), longest) if isinstance(value, str) else ""
 
@@ -285,7 +287,7 @@ def _of_record(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _opened(content: Mapping[str, Any]) -> dict[str, Any]:
-    opened = _open(content, 0)
+    opened = _Opening().of(content, 0)
     for name, enum in CODED.items():
         word = _label(enum, content.get(name))
         if word:
@@ -293,22 +295,32 @@ def _opened(content: Mapping[str, Any]) -> dict[str, Any]:
     return dict(opened)
 
 
-def _open(value: Any, depth: int) -> Any:
-    """Whatever an element's content holds, in bounded plain strings."""
-    if isinstance(value, Mapping) and depth < MAX_DEPTH:
-        return {fit(str(name), 64): _open(part, depth + 1) for name, part in list(value.items())[:MAX_ENTRIES]}
-    if isinstance(value, list | tuple) and depth < MAX_DEPTH:
-        return [_open(part, depth + 1) for part in value[:MAX_ENTRIES]]
-    if isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return str(value)
-    if not isinstance(value, str):
-        return ""
-    day = _DAY.fullmatch(value)
-    if day:
-        return f"{int(day[1])}年{int(day[2])}月{int(day[3])}日"
-    return _time(value) or _text(value)
+class _Opening:
+    """Makes whatever an element's content holds into plain strings, bounded in number and in all."""
+
+    def __init__(self) -> None:
+        self.left = LONGEST_CONTENT
+
+    def of(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Mapping) and depth < MAX_DEPTH:
+            entries = list(value.items())[:MAX_ENTRIES]
+            return {fit(str(name), 64): self.of(part, depth + 1) for name, part in entries}
+        if isinstance(value, list | tuple) and depth < MAX_DEPTH:
+            return [self.of(part, depth + 1) for part in value[:MAX_ENTRIES]]
+        if isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return str(value)
+        if not isinstance(value, str) or not value:
+            return ""
+        shown = _date(value) or _time(value) or _text(value, min(LONGEST, self.left))
+        self.left = max(0, self.left - len(shown))
+        return shown
+
+
+def _date(text: str) -> str:
+    day = _DAY.fullmatch(text)
+    return f"{int(day[1])}年{int(day[2])}月{int(day[3])}日" if day else ""
 
 
 def stamp_of(element: Mapping[str, Any]) -> int:

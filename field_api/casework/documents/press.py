@@ -40,6 +40,7 @@ def check() -> None:
         FontUnfit, TemplatesUnfit.
     """
     shipped()
+    glyphs.shown()
     lacking = FAMILIES - set(_fonts().families())
     if lacking:
         raise glyphs.FontUnfit(f"the font {min(lacking)} is not there; install pylopdf-fonts-zh-cn again")

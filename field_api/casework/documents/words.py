@@ -35,7 +35,7 @@ MISSING: dict[str, tuple[str, str]] = {
     "content.measure_no": ("强制措施凭证号", "the measure voucher's number"),
     "content.opinion": ("审核意见", "the opinion"),
     "content.opinions": ("讨论意见", "what was said"),
-    "content.pay": ("罚款缴纳方式（仅警告的填“无”）", "how the fine is paid (none for a warning alone)"),
+    "content.pay": ("罚款缴纳方式", "how the fine is paid"),
     "content.plan": ("延期、分期安排", "the plan"),
     "content.police_opinion": ("公安交管部门意见", "the police's opinion"),
     "content.police_unit": ("公安交管部门名称", "the police unit"),
