@@ -3,8 +3,10 @@
 import os
 
 from field_api.app import create_app
+from field_api.casework.documents import press
 from field_api.config import Config
 from field_api.observe import configure_logging
 
 configure_logging()
+press.check()
 app = create_app(Config.from_env(os.environ))

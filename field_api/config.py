@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +51,13 @@ class Config:
     law: Mapping[str, int | str | None] = field(default_factory=dict, hash=False)
     clocks: str = ""
     roll_over: str = "citizen"
+    authorities_file: Path | None = None
+    public_url: str = ""
+
+    @property
+    def authorities(self) -> Path:
+        """Where the names, courts and accounts of papers stand; there need be no such file."""
+        return self.authorities_file or self.data / "authorities.toml"
 
     @property
     def writers_limit(self) -> int:
@@ -86,6 +94,8 @@ class Config:
             law=_law(environ),
             clocks=environ.get("FIELDPOST_CLOCKS", ""),
             roll_over=environ.get("FIELDPOST_ROLL_OVER") or "citizen",
+            authorities_file=_path(environ.get("FIELDPOST_AUTHORITIES")),
+            public_url=_url(environ.get("FIELDPOST_PUBLIC_URL") or ""),
         )
 
 
@@ -126,6 +136,16 @@ def _one_of(environ: Mapping[str, str], name: str, choices: tuple[str, ...]) -> 
     text = environ.get(name) or None
     if text is not None and text not in choices:
         raise ConfigError(f"{name} must be one of {', '.join(choices)}, not {text!r}")
+    return text
+
+
+def _path(text: str | None) -> Path | None:
+    return Path(text).expanduser().resolve() if text else None
+
+
+def _url(text: str) -> str:
+    if text and not re.fullmatch(r"https?://[!-~]{1,150}", text):
+        raise ConfigError(f"FIELDPOST_PUBLIC_URL must be an http(s) address of at most 150 characters, not {text!r}")
     return text
 
 

@@ -121,6 +121,14 @@ _K = [
     _kind("text_not_storable", 422, "fix", "文字里有无法保存的字符",
           "The text holds characters that cannot be stored",
           "请删去后再保存。", "Remove them and save again."),
+    # Documents.
+    _kind("document_incomplete", 409, "fix", "文书缺少法定内容，不能出具",
+          "The document lacks what the law wants in it",
+          "请按 errors 所列补齐后再出具；机关名称等由管理员配置。",
+          "Supply what errors lists; the authority's name is the administrator's to configure."),
+    _kind("document_form_unknown", 409, "fix", "没有适用于该日期的文书格式",
+          "There is no form of this document for its day",
+          "请核对文书种类和日期。", "Check its type and its date."),
     # Uploads.
     _kind("upload_offset_wrong", 409, "later", "续传位置不对", "The upload's offset is another",
           "请先询问当前位置再续传。", "Ask for the offset, then go on from there."),

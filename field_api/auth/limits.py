@@ -23,6 +23,7 @@ PER_TERMINAL = 20
 PER_NAME_AND_SOURCE = 8
 PER_SOURCE = 100
 REPAIRS = 20
+PER_SOURCE_CHECKING = 120
 
 
 def terminal_subject(terminal: str) -> str:
@@ -42,6 +43,11 @@ def console_subjects(username: str, address: str | None) -> tuple[tuple[str, int
         (_digest("console", username.casefold(), source), PER_NAME_AND_SOURCE),
         (_digest("source", source), PER_SOURCE),
     )
+
+
+def checking_subject(address: str | None) -> tuple[str, int]:
+    """Whom a look at the public page of a paper is counted against, and how many are let through."""
+    return _digest("checking", _source(address)), PER_SOURCE_CHECKING
 
 
 def count_attempt(session: Session, subject: str, limit: int, now: datetime) -> None:

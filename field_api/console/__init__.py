@@ -7,6 +7,7 @@ from flask import Blueprint
 from field_api.console import (
     alerts,
     cases,
+    checking,
     conflicts,
     delivery,
     health,
@@ -34,4 +35,5 @@ def blueprints() -> list[Blueprint]:
         imports.blueprint,
         violations.blueprint,
         problem_pages.blueprint,
+        checking.blueprint,
     ]

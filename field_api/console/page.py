@@ -172,7 +172,7 @@ def argument(name: str, longest: int = 100) -> str:
 
 def is_for_people() -> bool:
     """Say whether a request is for a page, so that its problem must be one too."""
-    return request.path.startswith(("/console", "/problems"))
+    return request.path.startswith(("/console", "/problems", "/d/"))
 
 
 def problem_response(problem: Problem, request_id: str) -> Response:

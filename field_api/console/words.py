@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from field_api.casework.words import ACTIONS, OUTCOMES
 from field_api.console.care_words import CARE_WORDS
+from field_api.console.checking_words import CHECKING_WORDS
 from field_api.console.desk_words import DESK_WORDS
 from field_api.console.violation_words import VIOLATION_WORDS
 
@@ -15,6 +16,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     **DESK_WORDS,
     **CARE_WORDS,
     **VIOLATION_WORDS,
+    **CHECKING_WORDS,
     "brand": ("执法通", "Fieldpost"),
     "brand.sub": ("审核台", "Console"),
     "skip": ("跳到正文", "Skip to content"),
