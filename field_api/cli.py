@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.orm import Session
 
-from field_api import backup, migrate, openapi
+from field_api import backup, migrate, numbers_cli, openapi
 from field_api.app import create_app
 from field_api.auth import officers, passwords, receipts, terminals, wipes
 from field_api.auth.assignments import Assignment
@@ -393,3 +393,6 @@ def _change(config: Config, work: Callable[[Session], T]) -> T:
             return write(session, lambda: work(session))
     except (OfficerError, Problem) as error:
         raise click.ClickException(str(error)) from None
+
+
+cli.add_command(numbers_cli.command(_change))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_NUMBERED = re.compile(r"D[0-9]{2}\.(?:city_bureau|traffic_police)")
+_WORD = re.compile(r"[^\s〔〕第号]{1,30}")
 # With pauses of 2 s that double up to half an hour, whatever the jitter: a day before a person is asked.
 DELIVERY_ATTEMPTS = 110
 
@@ -44,6 +47,7 @@ class Config:
     trusted_proxies: int = 0
     silent_after_s: float = 86_400.0
     parked_after_s: float = 86_400.0
+    number_words: tuple[tuple[str, str], ...] = ()
 
     @property
     def writers_limit(self) -> int:
@@ -76,6 +80,7 @@ class Config:
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
             parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
+            number_words=_number_words(environ.get("FIELDPOST_NUMBER_WORDS", "")),
         )
 
 
@@ -90,6 +95,18 @@ def _number(environ: Mapping[str, str], name: str, default: float, *, minimum: f
     if not minimum <= value < 1e9:
         raise ConfigError(f"{name} must lie between {minimum} and 1e9, not {text}")
     return value
+
+
+def _number_words(text: str) -> tuple[tuple[str, str], ...]:
+    """The agency's word before the year of a document number, by document type and enforcing subject."""
+    pairs = tuple(tuple(one.strip().split("=", 1)) for one in text.split(";") if one.strip())
+    for pair in pairs:
+        if len(pair) != 2 or not _NUMBERED.fullmatch(pair[0]) or not _WORD.fullmatch(pair[1]):
+            raise ConfigError(
+                "FIELDPOST_NUMBER_WORDS must be pairs like D07.city_bureau=…字, joined by ';', each word of at most 30 "
+                f"characters without 〔〕第号, not {text!r}"
+            )
+    return tuple((pair[0], pair[1]) for pair in pairs)
 
 
 def _region(text: str) -> str:

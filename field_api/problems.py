@@ -158,6 +158,15 @@ _K = [
           "请刷新，看过新内容再作决定。", "Reload, look at what is new, and decide again."),
     _kind("already_resolved", 409, "fix", "此冲突已有处理结果", "This conflict was settled already",
           "请刷新查看结果。", "Reload to see how."),
+    # Blocks of document numbers.
+    _kind("numbers_unaccounted", 409, "fix", "此终端手中未交代的文书编号过多",
+          "This terminal holds too many numbers that nobody has accounted for",
+          "请先交回已用完或不用的号段。", "Return the blocks that are used up or not needed first."),
+    _kind("lease_invalid", 409, "fix", "号段凭证无效或不属于此终端",
+          "The lease of this block is not this terminal's, or does not hold",
+          "请停用此号段，另领新号段。", "Stop using this block and lease another."),
+    _kind("block_closed", 409, "fix", "此号段已另行交代", "This block was accounted for otherwise before",
+          "以先交的为准；请审核人员查明。", "The first account stands; a supervisor looks into it."),
 ]  # fmt: skip
 
 CATALOGUE: dict[str, Kind] = {kind.code: kind for kind in _K}

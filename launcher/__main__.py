@@ -132,6 +132,7 @@ HANDED_OVER = {
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
+    "numbers": ("field_api.cli", "cli", "Account for every document number (文书编号)."),
     "openapi": ("field_api.cli", "cli", "Write the OpenAPI document (接口文档)."),
 }
 for _name, (_module, _attribute, _summary) in HANDED_OVER.items():

@@ -9,6 +9,7 @@ from field_api.api import (
     documentation,
     evidence,
     later,
+    number_blocks,
     quarantine,
     reviews,
     service,
@@ -31,6 +32,7 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         quarantine.blueprint,
         reviews.blueprint,
+        number_blocks.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

@@ -9,6 +9,7 @@ TAGS = {
     "review": ("审核", "Review"),
     "service": ("服务", "The service itself"),
     "other": ("其他", "Other"),
+    "numbers": ("文书编号", "Document numbers"),
     "later": ("尚未提供", "Not there yet"),
 }
 SUMMARIES_ZH = {
@@ -43,8 +44,9 @@ SUMMARIES_ZH = {
     "POST /sync/import": "导入密封的离线包",
     "POST /quarantine/{operation}/replay": "修正隔离的操作后重放",
     "POST /quarantine/{operation}/dismissal": "关闭隔离的操作",
-    "POST /number-blocks": "领取文书号段",
-    "POST /number-blocks/{block}/return": "交回文书号段",
+    "POST /number-blocks": "领取文书号段，或再次出示已领号段",
+    "POST /number-blocks/{block}/return": "交回文书号段：已用、作废，其余未用",
+    "GET /number-blocks": "本单位号段及每个编号的去向",
     "GET /cases/{case}/bundle": "案卷证据包",
     "POST /centre/events": "接收数字城管中心的事件",
 }
