@@ -22,7 +22,7 @@ from sync.store.base import Base, Id, Json, UtcDateTime
 from sync.store.ids import new_id
 
 CONDITIONS = ("terminal_silent", "write_once_changed", "parked_overdue", "deadline_near", "deadline_missed")
-EVENTS = ("number_reused", "receipt_reused", "measure_lapsed")
+EVENTS = ("number_reused", "document_number", "receipt_reused", "measure_lapsed")
 KINDS = (*CONDITIONS, *EVENTS)
 READERS = ("supervisor", "legal", "admin")
 LIST_LIMIT = 200

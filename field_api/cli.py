@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.orm import Session
 
-from field_api import backup, certificates_cli, migrate, openapi, registers_cli
+from field_api import backup, certificates_cli, migrate, numbers_cli, openapi, registers_cli
 from field_api.app import create_app
 from field_api.auth import officers, passwords, receipts, terminals, wipes
 from field_api.auth.assignments import Assignment
@@ -396,5 +396,6 @@ def _change(config: Config, work: Callable[[Session], T]) -> T:
 
 
 officer.add_command(certificates_cli.command(_change))
+cli.add_command(numbers_cli.command(_change))
 for _command in registers_cli.commands(_change):
     cli.add_command(_command)

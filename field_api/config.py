@@ -10,6 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 # West, south, east, north of Meishan in degrees: from memory, so configuration.
 CITY_BOX = (102.8, 29.4, 104.5, 30.3)
+_NUMBERED = re.compile(r"D[0-9]{2}\.(?:city_bureau|traffic_police)")
+_WORD = re.compile(r"[^\s〔〕第号]{1,30}")
 # With pauses of 2 s that double up to half an hour, whatever the jitter: a day before a person is asked.
 DELIVERY_ATTEMPTS = 110
 
@@ -58,6 +60,7 @@ class Config:
     def authorities(self) -> Path:
         """Where the names, courts and accounts of papers stand; there need be no such file."""
         return self.authorities_file or self.data / "authorities.toml"
+    number_words: tuple[tuple[str, str], ...] = ()
 
     @property
     def writers_limit(self) -> int:
@@ -96,6 +99,7 @@ class Config:
             roll_over=environ.get("FIELDPOST_ROLL_OVER") or "citizen",
             authorities_file=_path(environ.get("FIELDPOST_AUTHORITIES")),
             public_url=_url(environ.get("FIELDPOST_PUBLIC_URL") or ""),
+            number_words=_number_words(environ.get("FIELDPOST_NUMBER_WORDS", "")),
         )
 
 
@@ -147,6 +151,16 @@ def _url(text: str) -> str:
     if text and not re.fullmatch(r"https?://[!-~]{1,150}", text):
         raise ConfigError(f"FIELDPOST_PUBLIC_URL must be an http(s) address of at most 150 characters, not {text!r}")
     return text
+def _number_words(text: str) -> tuple[tuple[str, str], ...]:
+    """The agency's word before the year of a document number, by document type and enforcing subject."""
+    pairs = tuple(tuple(one.strip().split("=", 1)) for one in text.split(";") if one.strip())
+    for pair in pairs:
+        if len(pair) != 2 or not _NUMBERED.fullmatch(pair[0]) or not _WORD.fullmatch(pair[1]):
+            raise ConfigError(
+                "FIELDPOST_NUMBER_WORDS must be pairs like D07.city_bureau=…字, joined by ';', each word of at most 30 "
+                f"characters without 〔〕第号, not {text!r}"
+            )
+    return tuple((pair[0], pair[1]) for pair in pairs)
 
 
 def _region(text: str) -> str:

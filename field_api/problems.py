@@ -170,6 +170,15 @@ _K = [
           "请逐笔核对收据与现金。", "Compare receipts and cash one by one."),
     _kind("cash_moved", 409, "fix", "款项已上交、缴存或冲销", "This cash was handed in, banked or taken back already",
           "请刷新后按现状办理。", "Reload and go on from how it stands."),
+    # Blocks of document numbers.
+    _kind("numbers_unaccounted", 409, "fix", "此终端手中未交代的文书编号过多",
+          "This terminal holds too many numbers that nobody has accounted for",
+          "请先交回已用完或不用的号段。", "Return the blocks that are used up or not needed first."),
+    _kind("lease_invalid", 409, "fix", "号段凭证无效或不属于此终端",
+          "The lease of this block is not this terminal's, or does not hold",
+          "请停用此号段，另领新号段。", "Stop using this block and lease another."),
+    _kind("block_closed", 409, "fix", "此号段已另行交代", "This block was accounted for otherwise before",
+          "以先交的为准；请审核人员查明。", "The first account stands; a supervisor looks into it."),
 ]  # fmt: skip
 
 CATALOGUE: dict[str, Kind] = {kind.code: kind for kind in _K}

@@ -137,6 +137,7 @@ HANDED_OVER = {
     "vehicles": ("field_api.cli", "cli", "Vehicles and permits to carry: `vehicles import FILE` (车辆)."),
     "verify": ("field_api.cli", "cli", "Check what is kept against its hashes and signatures (核验)."),
     "law": ("field_api.law", "main", "Write the rules of law as a document (法律规则)."),
+    "numbers": ("field_api.cli", "cli", "Account for every document number (文书编号)."),
     "openapi": ("field_api.cli", "cli", "Write the OpenAPI document (接口文档)."),
 }
 for _name, (_module, _attribute, _summary) in HANDED_OVER.items():

@@ -13,6 +13,7 @@ from field_api.api import (
     later,
     law,
     ledger,
+    number_blocks,
     quarantine,
     reviews,
     service,
@@ -43,6 +44,7 @@ def blueprints() -> list[Blueprint]:
         law.blueprint,
         violations.blueprint,
         ledger.blueprint,
+        number_blocks.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

@@ -13,8 +13,6 @@ blueprint = Blueprint("later", __name__, url_prefix="/api/v1")
 
 # path, method, the feature's name; the README's status lists the same.
 NOT_YET = (
-    ("/number-blocks", "POST", "number blocks"),
-    ("/number-blocks/<block>/return", "POST", "number blocks"),
     ("/cases/<case>/bundle", "GET", "evidence bundle"),
     ("/centre/events", "POST", "centre events"),
 )

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.casework import delivery, evidence, server
+from field_api.casework import delivery, document_numbers, evidence, server
 from field_api.casework.models import Case
 from field_api.casework.numbering import case_numbers
 from sync.engine.values import Operation, Record
@@ -66,6 +66,7 @@ def number(session: Session, changes: Sequence[Change], region: str, now: dateti
 
 def react(session: Session, changes: Sequence[Change], now: datetime) -> list[Operation]:
     """The server's own operations that follow from what was written on cases and their evidence."""
+    document_numbers.record(session, changes, now)
     arrived = {change.after.body["case"] for change in changes if _has_arrived(change.after)}
     numbered = [
         change.after.id

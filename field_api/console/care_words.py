@@ -55,6 +55,10 @@ CARE_WORDS: Mapping[str, tuple[str, str]] = {
         "到期未作决定，措施已自动解除。请立即通知当事人并返还物品。",
         "No decision came in time, so it ended. Tell the party and return the goods at once.",
     ),
+    "alert.document_number": (
+        "文书编号有误：{count} 个（R10）",
+        "Documents bear numbers that they may not: {count} (R10)",
+    ),
     "alert.todo.terminal_silent": (
         "联系最后登录的人员，让终端联网同步，防止内容丢失。",
         "Call who signed in last and have the terminal sync before its work is lost.",
@@ -70,6 +74,10 @@ CARE_WORDS: Mapping[str, tuple[str, str]] = {
     "alert.todo.number_reused": (
         "两套本地库共用一个身份，两边的操作都已保留。请查明后重新登记该终端。",
         "Two stores share one identity; both sets of operations are kept. Find out, then enrol the terminal anew.",
+    ),
+    "alert.todo.document_number": (
+        "文书已送达，不退回。请核对号段去向，由法制人员决定如何更正。",
+        "What was served stands. Look at the account of the blocks; the legal officer decides how it is corrected.",
     ),
     "done.seen": ("已记下。", "Noted."),
     "done.wipe_ordered": ("已下达清空命令，终端下次联系时执行。", "Ordered. The terminal obeys at its next word."),

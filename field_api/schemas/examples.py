@@ -224,6 +224,18 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
             "control": {},
         },
     },
+    "POST /number-blocks": {
+        "request": {"id": _EDIT, "kind": "D07.city_bureau", "count": 20, "store": _STORE},
+        "answer": {
+            "block": _BATCH,
+            "kind": "D07.city_bureau.2026",
+            "prefix": "城管（代字待配置）D07〔2026〕第",
+            "from": 1,
+            "to": 20,
+            "expires_at": "2026-12-31T16:00:00.000Z",
+            "lease": "eyJhbGciOiJFZERTQSJ9.e30.AAAA",
+        },
+    },
     "POST /conflicts/{conflict}/resolution": {
         "request": {"id": _EDIT, "keep": "theirs", "reason": "现场核实"},
         "answer": {

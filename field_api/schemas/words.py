@@ -12,6 +12,7 @@ TAGS = {
     "law": ("执法与法律", "Law and procedure"),
     "service": ("服务", "The service itself"),
     "other": ("其他", "Other"),
+    "numbers": ("文书编号", "Document numbers"),
     "later": ("尚未提供", "Not there yet"),
 }
 SUMMARIES_ZH = {
@@ -55,8 +56,9 @@ SUMMARIES_ZH = {
     "GET /cases/{case}/audit": "案卷评查",
     "GET /audits": "每月评案",
     "GET /cases/{case}/trail": "责任倒查",
-    "POST /number-blocks": "领取文书号段",
-    "POST /number-blocks/{block}/return": "交回文书号段",
+    "POST /number-blocks": "领取文书号段，或再次出示已领号段",
+    "POST /number-blocks/{block}/return": "交回文书号段：已用、作废，其余未用",
+    "GET /number-blocks": "本单位号段及每个编号的去向",
     "GET /cases/{case}/bundle": "案卷证据包",
     "POST /centre/events": "接收数字城管中心的事件",
 }

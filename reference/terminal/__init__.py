@@ -9,6 +9,7 @@ from reference.terminal.errors import (
     TerminalError,
 )
 from reference.terminal.http import Reply, Verdict
+from reference.terminal.numbers import Numbers, NumbersError, NumbersExhaustedError, NumbersExpiredError
 from reference.terminal.terminal import SyncReport, Terminal
 from reference.terminal.view import Record
 
@@ -17,6 +18,10 @@ __all__ = [
     "EditRefusedError",
     "NotEnrolledError",
     "NotSignedInError",
+    "Numbers",
+    "NumbersError",
+    "NumbersExhaustedError",
+    "NumbersExpiredError",
     "ReceiptRefusedError",
     "Record",
     "Reply",

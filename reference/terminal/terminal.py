@@ -17,10 +17,12 @@ import httpx
 from reference.terminal.clock import Clock, SystemClock
 from reference.terminal.control import Control
 from reference.terminal.edits import Edits, author_of
+from reference.terminal.errors import TerminalError
 from reference.terminal.export import Export, ExportReport
 from reference.terminal.hello import Hello
 from reference.terminal.http import SYSTEM_CHANCE, Line, Reply, Verdict
 from reference.terminal.keys import TerminalKey
+from reference.terminal.numbers import Numbers
 from reference.terminal.outcomes import Outcomes
 from reference.terminal.photos import Photos, Progress, UploadReport
 from reference.terminal.pull import Pull, PullReport
@@ -73,6 +75,7 @@ class Terminal:
         new_id: Callable[[], str] | None = None,
         chance: Callable[[], float] | None = None,
         connect: Connect = sqlite3.connect,
+        ledger: Path | None = None,
     ) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -84,6 +87,9 @@ class Terminal:
         self.view = View(self.store)
         self.edits = Edits(self.store, self.clock, new_id)
         self.sets = Sets(self.folder, self.session, self.clock)
+        # Beside the folder: whoever copies or puts back the folder leaves the numbers where they are.
+        ledger = ledger or self.folder.with_name(f"{self.folder.name}.numbers")
+        self.numbers = Numbers(ledger, self.store, self.session, self.clock, self.edits.new_id, connect)
         self._control = Control(self.store)
         self._hello = Hello(self.store, self.session, self.clock)
         outcomes = Outcomes(self.store, self.clock, new_id)
@@ -96,6 +102,7 @@ class Terminal:
 
     def close(self) -> None:
         self.line.close()
+        self.numbers.close()
         self.store.close()
 
     def __enter__(self) -> "Terminal":
@@ -134,6 +141,20 @@ class Terminal:
     def append(self, record: str, list_: str, element: dict[str, Any], **more: Any) -> str:
         """Add to a list; give the operation's id."""
         return self.edits.append(record, list_, element, **more)
+
+    def append_numbered(self, record: str, kind: str, element: dict[str, Any], **more: Any) -> tuple[str, str]:
+        """Add a document that bears the next number of a kind; give the operation's id and the number.
+
+        Raises: NumbersExhaustedError, NumbersExpiredError, and what an append does; then its number is void.
+        """
+        number = self.numbers.next_number(kind)
+        try:
+            operation = self.edits.append(record, "documents", {**element, "number": number.text}, **more)
+        except TerminalError:
+            self.numbers.void(number, "not written")
+            raise
+        self.numbers.used(number)
+        return operation, number.text
 
     def transition(self, record: str, event: str, fields: dict[str, Any] | None = None, **more: Any) -> str:
         """Let an event happen; give the operation's id."""
@@ -202,6 +223,9 @@ class Terminal:
             push = self.push() if hello.code == "terminal_revoked" else None
             return self._ended(SyncReport(hello.verdict, hello.code, hello.wait_s, push))
         self.schema()
+        if self.numbers.is_begun:
+            # Before the push: a restored server is to know whose the numbers are that documents bring.
+            self.numbers.tend()
         push = self.push()
         if push.verdict not in (Verdict.OK, Verdict.RESYNC):
             return self._ended(SyncReport(push.verdict, push.code, push.wait_s, push))
@@ -223,6 +247,8 @@ class Terminal:
             "SELECT count(*) FROM operation WHERE state IN ('pending', 'retry', 'settled', 'set_aside')"
         ) + self.store.count("SELECT count(*) FROM photo WHERE state IN ('waiting', 'sent')")
         if self._control.due(everything_sent=not unsent):
+            if self.numbers.is_begun:
+                self.numbers.give_back()
             self._wipe()
             self._confirm_wipe()
         return report

@@ -28,13 +28,18 @@ class Position:
 
 def found(session: Session, epoch: str) -> None:
     """Write the one row of a new database."""
-    session.execute(sa.insert(Sequence).values(id=1, value=0, hlc_ms=0, hlc_counter=0, epoch=epoch))
+    session.execute(sa.insert(Sequence).values(id=1, value=0, hlc_ms=0, hlc_counter=0, epoch=epoch, origin=epoch))
 
 
 def epoch(session: Session) -> str:
     """Read which life of the database this is."""
     [(found,)] = _EPOCH.rows(session)
     return str(found)
+
+
+def is_restored(session: Session) -> bool:
+    """Say whether this database came from a backup once: it does not know all that it has promised."""
+    return bool(session.scalar(sa.select(Sequence.epoch != Sequence.origin)))
 
 
 def position(session: Session) -> Position:

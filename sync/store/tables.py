@@ -17,6 +17,7 @@ class Sequence(Base):
     """One row: the last change sequence and the server's clock.
 
     It is updated last in a transaction; its row lock makes commit order the order of the numbers.
+    origin: the epoch that it was founded with; another `epoch` means that it was restored.
     safe_before: everything acknowledged before this moment is in a backup.
     """
 
@@ -28,6 +29,7 @@ class Sequence(Base):
     hlc_ms: Mapped[int] = mapped_column(sa.BigInteger)
     hlc_counter: Mapped[int]
     epoch: Mapped[str] = mapped_column(Id)
+    origin: Mapped[str] = mapped_column(Id)
     safe_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

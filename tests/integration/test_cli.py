@@ -14,6 +14,7 @@ from field_api.extensions import db
 from sync.store.tables import RecordRow
 from tests.integration.field import terminal
 from tests.integration.people import Bureau, Handheld, problem
+from tests.support.numbers import decide, give_back, leased, text
 
 ADD = ["officer", "add", "--username", "zhang", "--name", "演示甲", "--role", "officer", "--unit", "u1"]
 
@@ -157,3 +158,22 @@ def test_an_officer_is_assigned_elsewhere(bureau: Bureau, run: object) -> None:
     own.done(elsewhere)
     own.pull()
     assert own.body(elsewhere["record"])["unit"] == "u2"
+
+
+def test_every_document_number_is_accounted_for(bureau: Bureau, run: object) -> None:
+    """Block by block to the last number, wrong ones named; a block that nobody accounts for is closed with a reason."""
+    own = terminal(bureau, "zhang")
+    first, lost = leased(own, 4), leased(own, 2)
+    case, _ = decide(own, text(first, 1))
+    decide(own, text(first, 1), case=case)
+    give_back(own, first["block"], [1, 2], n3="写坏")
+    told = run("numbers").output.splitlines()
+    assert told[0] == f"{first['prefix']}0006号 为最后一号 · the last number is 6"
+    assert told[1] == f"  1–4 t1 {first['block']} 已关闭 closed"
+    assert told[2:5] == ["    已用 used 2: 1–2", "    作废 voided 1: 3", "    交回未用 free 1: 4"]
+    assert told[5:7] == ["    3 作废 voided: 写坏", f"    1 R10 reused: case {case}"]
+    assert told[7:] == [f"  5–6 t1 {lost['block']} 使用中 open", "    在终端 open 2: 5–6"]
+    assert run("numbers", "--close", lost["block"]).exit_code == 2
+    closed = run("numbers", "--close", lost["block"], "--reason", "终端损毁").output.splitlines()
+    assert closed[7:] == [f"  5–6 t1 {lost['block']} 已关闭 closed（终端损毁）", "    未交代 missing 2: 5–6"]
+    assert run("numbers", "--close", own.store, "--reason", "x").exit_code == 1

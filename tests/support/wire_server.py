@@ -20,6 +20,7 @@ from uuid_utils.compat import uuid7
 
 from tests.support.wire_answers import NOW, Answer, problem
 from tests.support.wire_identity import Identity
+from tests.support.wire_numbers import NumberDesk
 from tests.support.wire_uploads import Uploads
 
 FINAL = ("applied", "merged", "proposed", "unchanged", "dismissed")
@@ -47,6 +48,7 @@ class WireServer:
         self.pushes: list[dict[str, Any]] = []
         self.chain: dict[str, str] = {}
         self.uploads = Uploads(self)
+        self.numbers = NumberDesk(self)
 
     def jwks(self) -> dict[str, Any]:
         x = base64.urlsafe_b64encode(self.key.public_key().public_bytes_raw()).rstrip(b"=").decode()
@@ -82,9 +84,10 @@ class WireServer:
         self.log = [(record, action) for record, action in kept["log"]]
         self.chain = {}
         self.epoch += 1
+        self.numbers.restore(kept["numbers"])
 
     def backup(self) -> dict[str, Any]:
-        return {"records": self.records, "log": self.log, "inbox": self.inbox}
+        return {"records": self.records, "log": self.log, "inbox": self.inbox, "numbers": self.numbers.backup()}
 
     def scoped(self) -> dict[str, tuple[str, int]]:
         return {
@@ -251,6 +254,8 @@ class WireServer:
         self.identity.use(token)
         if call.startswith(("/uploads", "/evidence")):
             return self.uploads.handle(method, call, headers, raw, terminal)
+        if call.startswith("/number-blocks"):
+            return self.numbers.handle(call, json.loads(raw))
         return self._sync(call, headers, raw, terminal)
 
     def _sync(self, call: str, headers: dict[str, str], raw: bytes, terminal: str) -> Answer:
