@@ -7,14 +7,14 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 import structlog
 
-from simulation import kills, report
+from simulation import kills, numbers, report
 from simulation.day import STEPS, Result, play
 from simulation.site import Site, running
 
@@ -33,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--report", type=Path, help="write a summary there, as Markdown")
     parser.add_argument("--trace", action="store_true", help="print every step")
     parser.add_argument("--kill", action="store_true", help="a real server process, killed at random (真实进程)")
+    parser.add_argument("--numbers", action="store_true", help="days of document numbers (文书编号)")
     options = parser.parse_args(argv)
     # Every refusal that was injected would be logged.
     hush()
@@ -71,14 +72,15 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
         with running() as site:
             yield from (kills.play(site, seed) for seed in seeds)
         return
+    kind = numbers.play if options.numbers else play
     if options.jobs == 1:
         with running(options.database) as site:
-            yield from (play(site, seed, options.steps) for seed in seeds)
+            yield from (kind(site, seed, options.steps) for seed in seeds)
         return
     chunks = [list(seeds[start : start + CHUNK]) for start in range(0, len(seeds), CHUNK)]
     with ProcessPoolExecutor(options.jobs, initializer=hush) as pool:
         pending = [
-            pool.submit(_share, chunk, options.steps, options.database)
+            pool.submit(_share, kind, chunk, options.steps, options.database)
             for chunk in chunks
         ]
         for future in pending:
@@ -88,12 +90,12 @@ def _results(options: argparse.Namespace) -> Iterator[Result]:
 _site: list[tuple[object, Site]] = []
 
 
-def _share(seeds: list[int], steps: int, database: str | None) -> list[Result]:
+def _share(kind: Callable[..., Result], seeds: list[int], steps: int, database: str | None) -> list[Result]:
     """Play some seeds in this process, on the site that it founded for its first."""
     if not _site:
         context = running(database, str(os.getpid()))
         _site.append((context, context.__enter__()))
-    return [play(_site[0][1], seed, steps) for seed in seeds]
+    return [kind(_site[0][1], seed, steps) for seed in seeds]
 
 
 def _tell(result: Result, options: argparse.Namespace, total: report.Total) -> None:
@@ -107,8 +109,9 @@ def _tell(result: Result, options: argparse.Namespace, total: report.Total) -> N
         return
     sys.stdout.write(f"\nseed {result.seed} trace {result.trace_hash}\n")
     sys.stdout.write("\n".join(result.trace[-TAIL:]) + "\n")
+    kind = " --numbers" if options.numbers else ""
     sys.stdout.write("\n".join(f"VIOLATION {one}" for one in result.violations[:10]) + "\n")
-    sys.stdout.write(f"to see it again: ./fieldpost sim --seed {result.seed} --steps {result.steps} --trace\n")
+    sys.stdout.write(f"to see it again: ./fieldpost sim{kind} --seed {result.seed} --steps {result.steps} --trace\n")
 
 
 if __name__ == "__main__":

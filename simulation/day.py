@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class Day:
     def __init__(self, world: World) -> None:
         self.world = world
         self.centre = Centre(world.dice)
-        self._actions, self._weights = _table()
+        self._actions, self._weights = table(OFFICERS, OTHERS)
 
     def run(self, steps: int) -> None:
         for self.world.step in range(1, steps + 1):
@@ -149,11 +149,14 @@ class Day:
         return self.world.site.look(lambda session: tuple(session.execute(counted).one()))
 
 
-def _table() -> tuple[list[Callable[[Day], None]], list[float]]:
+def table(
+    officers: Iterable[tuple[crew.Action, float]], others: Iterable[tuple[desk.Action, float]]
+) -> tuple[list[Callable[[Day], None]], list[float]]:
+    """The steps of a day and their weights."""
     actions: list[tuple[Callable[[Day], None], float]] = []
-    for action, weight in OFFICERS:
+    for action, weight in officers:
         actions.append((lambda day, action=action: day.officer(action), weight))  # type: ignore[misc]
-    for other, weight in OTHERS:
+    for other, weight in others:
         actions.append((lambda day, action=other: day.other(action), weight))  # type: ignore[misc]
     actions += [(Day.forward, 5), (Day.arrive, 3)]
     return [one for one, _ in actions], [weight for _, weight in actions]

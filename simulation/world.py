@@ -39,6 +39,8 @@ class World:
         self.violations: list[str] = []
         self.step = 0
         self.backup_mark: int | None = None
+        # Each document number that anybody saw, and the document that it is on.
+        self.papers: list[tuple[str, str]] = []
         self._names: dict[str, str] = {}
         self._exits = ExitStack()
         self._network = network

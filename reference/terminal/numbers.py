@@ -60,6 +60,11 @@ class Numbers:
         """Say whether this terminal ever leased numbers."""
         return self._open is not None or self._path.exists()
 
+    def open(self) -> None:
+        """Decide at the program's start what became of numbers that its end left taken."""
+        if self._open is None and self._path.exists():
+            self._open = Ledger(self._path, self._connect, self._is_written)
+
     def close(self) -> None:
         if self._open is not None:
             self._open.close()
@@ -135,8 +140,11 @@ class Numbers:
 
     def give_back(self) -> Reply:
         """Return every block, as at the end of a terminal's service; nothing is leased again until `keep`."""
+        self._ledger.execute("DELETE FROM kept")
+        reply = self._ask_again()
+        if reply.verdict is not Verdict.OK:
+            return reply
         with self._ledger.transaction():
-            self._ledger.execute("DELETE FROM kept")
             self._ledger.freeze("1 = 1")
         reply = self._present()
         return self._return() if reply.verdict is Verdict.OK else reply
@@ -178,16 +186,26 @@ class Numbers:
         return OK
 
     def _refill(self) -> Reply:
-        for row in self._ledger.all("SELECT * FROM kept ORDER BY kind"):
+        """Take what was asked for before, then ask for what is wanting."""
+        reply = self._ask_again()
+        for row in self._ledger.all("SELECT * FROM kept ORDER BY kind") if reply.verdict is Verdict.OK else ():
             if self.left(row["kind"]) < row["at_least"]:
-                reply = self._lease(row["kind"], row["count"])
+                wanted = (self._new_id(), row["kind"], row["count"], self._store.get("store"))
+                self._ledger.execute("INSERT INTO wanted VALUES (?, ?, ?, ?)", *wanted)
+                reply = self._ask_again()
                 if reply.verdict is not Verdict.OK:
-                    return reply
+                    break
+        return reply
+
+    def _ask_again(self) -> Reply:
+        """Ask for every block whose request is on the disk: an answer may have been lost, and its block be leased."""
+        for row in self._ledger.all("SELECT * FROM wanted"):
+            reply = self._lease({"id": row["request"], **{name: row[name] for name in ("kind", "count", "store")}})
+            if reply.verdict is not Verdict.OK:
+                return reply
         return OK
 
-    def _lease(self, kind: str, count: int) -> Reply:
-        """Ask for a block, under an id that is on the disk first: an answer may be lost and asked for again."""
-        wanted = self._wanted(kind, count)
+    def _lease(self, wanted: dict[str, Any]) -> Reply:
         reply = self._session.send_json("POST", f"{BASE}/number-blocks", wanted)
         if reply.verdict is Verdict.FIX:
             self._ledger.execute("DELETE FROM wanted WHERE request = ?", wanted["id"])
@@ -202,15 +220,6 @@ class Numbers:
                 "INSERT OR IGNORE INTO block VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'open')", *block
             )
         return reply
-
-    def _wanted(self, kind: str, count: int) -> dict[str, Any]:
-        store = self._store.get("store")
-        with self._ledger.transaction():
-            self._ledger.execute("DELETE FROM wanted WHERE kind = ? AND (store <> ? OR count <> ?)", kind, store, count)
-            row = self._ledger.one("SELECT request FROM wanted WHERE kind = ?", kind)
-            request = row["request"] if row is not None else self._new_id()
-            self._ledger.execute("INSERT OR IGNORE INTO wanted VALUES (?, ?, ?, ?)", request, kind, count, store)
-        return {"id": request, "kind": kind, "count": count, "store": store}
 
     def _read(self, reply: Reply, wanted: dict[str, Any]) -> tuple[Any, ...] | None:
         """Give a block's row out of an answer whose lease the server signed; None for anything else."""

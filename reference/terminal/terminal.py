@@ -90,6 +90,7 @@ class Terminal:
         # Beside the folder: whoever copies or puts back the folder leaves the numbers where they are.
         ledger = ledger or self.folder.with_name(f"{self.folder.name}.numbers")
         self.numbers = Numbers(ledger, self.store, self.session, self.clock, self.edits.new_id, connect)
+        self.numbers.open()
         self._control = Control(self.store)
         self._hello = Hello(self.store, self.session, self.clock)
         outcomes = Outcomes(self.store, self.clock, new_id)

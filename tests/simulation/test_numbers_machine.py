@@ -169,6 +169,10 @@ class Street(RuleBasedStateMachine):
             self.server.restore(self.backup)
 
     def teardown(self) -> None:
+        with self.room:
+            self._end()
+
+    def _end(self) -> None:
         for own in self.all:
             own.life.left = None
             own.bench.line.faults.clear()
@@ -179,7 +183,6 @@ class Street(RuleBasedStateMachine):
         self._check()
         for own in self.all:
             own.bench.terminal.close()
-        self.room.cleanup()
 
     def _check(self) -> None:
         assert len(self.shown) == len(set(self.shown))
