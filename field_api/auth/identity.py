@@ -11,6 +11,8 @@ from field_api.problems import Problem
 ROLES = ("officer", "liaison", "auxiliary", "supervisor", "legal", "dispatcher", "admin", "auditor")
 FIELD_ROLES = frozenset({"officer", "liaison", "auxiliary"})
 SUPERVISING_ROLES = frozenset({"supervisor", "legal"})
+# The audience of what every police liaison must hear, wherever he is stationed.
+LIAISONS = "role:liaison"
 CONSOLE_ROLES = frozenset({"supervisor", "legal", "dispatcher", "admin", "auditor"})
 
 
@@ -58,4 +60,5 @@ class Identity:
     def scope_keys(self) -> tuple[str, ...]:
         """The audiences whose records this person may hold, sorted."""
         units = {f"unit:{unit}" for unit in self.units}
-        return tuple(sorted(units | {f"grid:{grid}" for grid in self.grids}))
+        called = {LIAISONS} if "liaison" in self.roles else set()
+        return tuple(sorted(units | called | {f"grid:{grid}" for grid in self.grids}))

@@ -6,7 +6,7 @@ import csv
 from dataclasses import dataclass
 from importlib.resources import files
 
-Entry = tuple[str, str, str]
+from field_api.casework.procedure_enums import PROCEDURE_ENUMS, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,37 +119,52 @@ ENUMS: dict[str, tuple[Entry, ...]] = {
         ("cleared", "当场改正", "cleared on the spot"),
         ("slip_given", "发放温馨提示单", "advisory slip given"),
         ("papers_returned", "退还证件", "papers returned"),
+        ("history_lookup", "查询违法记录", "history looked up"),
+        ("recusal_asked", "申请回避", "recusal asked"),
+        ("recusal_decided", "回避决定", "recusal decided"),
+        ("handed_over", "移交", "handed over"),
+        ("taken_over", "接收", "taken over"),
         ("centre_refused", "中心退回", "refused by the centre"),
         ("other", "其他", "other"),
     ),
-    "document_type": (
-        ("D01", "现场检查笔录", "inspection record"),
-        ("D03", "责令改正通知书", "correction order"),
-        ("D05", "温馨提示单", "advisory slip"),
-        ("D06", "告诫书", "admonition"),
-        ("D39", "车辆检查记录", "vehicle check record"),
-    ),
+    **PROCEDURE_ENUMS,
+    # GA 24.7, 号牌种类.
     "plate_kind": (
         ("01", "大型汽车", "large vehicle"),
         ("02", "小型汽车", "small vehicle"),
+        ("03", "使馆汽车", "embassy vehicle"),
+        ("04", "领馆汽车", "consulate vehicle"),
+        ("05", "境外汽车", "foreign vehicle"),
+        ("06", "外籍汽车", "vehicle of a foreigner"),
+        ("07", "普通摩托车", "motorcycle"),
+        ("08", "轻便摩托车", "light motorcycle"),
         ("13", "低速车", "low-speed vehicle"),
         ("14", "拖拉机", "tractor"),
         ("15", "挂车", "trailer"),
         ("16", "教练汽车", "training vehicle"),
+        ("17", "教练摩托车", "training motorcycle"),
+        ("20", "临时入境汽车", "vehicle on a temporary entry"),
         ("22", "临时行驶车", "temporary plate"),
+        ("23", "警用汽车", "police vehicle"),
+        ("24", "警用摩托车", "police motorcycle"),
         ("51", "大型新能源汽车", "large new-energy vehicle"),
         ("52", "小型新能源汽车", "small new-energy vehicle"),
     ),
     "plate_state": (
         ("normal", "正常", "normal"),
         ("none", "无牌", "no plate"),
-        ("covered", "遮挡污损", "covered or soiled"),
+        ("covered", "遮挡", "covered"),
+        ("dirty", "污损", "soiled"),
     ),
     "check_result": (
         ("pass", "合格放行", "passed"),
         ("warned", "口头警告放行", "warned, let go"),
         ("wash_cover", "责令冲洗覆盖后放行", "washed or covered, let go"),
         ("cleaned", "责令清除污染", "ordered to clear the pollution"),
+        ("summary_penalty", "当场处罚", "penalised on the spot"),
+        ("notice_to_process", "处理通知书", "told to come for processing"),
+        ("vehicle_held", "扣留机动车", "vehicle withheld"),
+        ("licence_held", "扣留驾驶证", "licence withheld"),
         ("transferred_city", "移交城管立案", "handed to the city unit"),
         ("transferred_police", "移交交警", "handed to the traffic police"),
         ("joint", "联合立案", "filed jointly"),
@@ -161,6 +176,7 @@ ENUMS: dict[str, tuple[Entry, ...]] = {
         ("supervise", "督办", "supervision"),
         ("return", "返工", "rework"),
         ("check", "核查", "check"),
+        ("correction", "纠正", "correction"),
     ),
     "task_status": (
         ("open", "待接收", "open"),

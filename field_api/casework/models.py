@@ -23,12 +23,26 @@ PARTY = group(
     {
         "kind": text(24),
         "name": text(100),
+        "gender": text(8),
+        "birth": text(10, r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+        "id_type": enum("id_type"),
         "id_no": text(32),
         "phone": text(20, r"[0-9+ -]{5,20}"),
         "address": text(300),
         "shop_name": text(100),
+        "uscc": text(18, r"[0-9A-Z]{18}"),
+        "legal_rep": text(100),
+        "permit": text(32),
+        "guardian": text(100),
     }
 )
+DISCRETION = group({"step": text(32), "factors": list_of(text(32), 10), "reason": text(500)})
+# What the driver showed: present or not; None: not asked.
+PAPERS = group(
+    {"driving_licence": BOOLEAN, "vehicle_licence": BOOLEAN, "inspection_mark": BOOLEAN, "insurance_mark": BOOLEAN}
+)
+OFFICERS = list_of(IDENTIFIER, 6)
+VIOLATIONS = list_of(text(32), 5)
 SHOP = text(100)
 # Nobody's role: a verdict is given by `review`, which asks whose case it is, never by a push.
 BY_VERDICT = frozenset({"verdict"})
@@ -83,6 +97,21 @@ class Case(Base):
         sa.BigInteger, info=synced("manual", integer(0, 10_000_000_00))
     )
     legal_basis: Mapped[Any | None] = mapped_column(Json, info=synced("manual", list_of(text(200), 20)))
+    procedure: Mapped[str | None] = mapped_column(
+        sa.String(16), info=synced("officer_until_lock", enum("procedure"))
+    )
+    subject: Mapped[str | None] = mapped_column(sa.String(16), info=synced("officer_until_lock", enum("subject")))
+    violations: Mapped[Any | None] = mapped_column(Json, info=synced("manual", VIOLATIONS))
+    penalty_kinds: Mapped[Any | None] = mapped_column(
+        Json, info=synced("manual", list_of(enum("penalty_kind"), 12))
+    )
+    discretion: Mapped[Any | None] = mapped_column(Json, info=synced("manual", DISCRETION))
+    no_penalty_reason: Mapped[str | None] = mapped_column(
+        sa.String(16), info=synced("manual", enum("no_penalty_reason"))
+    )
+    officers: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", OFFICERS))
+    disputed: Mapped[bool | None] = mapped_column(info=synced("officer_until_lock", BOOLEAN))
+    rule_set: Mapped[str | None] = mapped_column(sa.String(64), info=synced("officer_until_lock", text(64)))
     occurred_at: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("write_once", TIME))
     source: Mapped[str | None] = mapped_column(sa.String(16), info=synced("write_once", enum("source")))
     incident: Mapped[str | None] = mapped_column(
@@ -174,6 +203,15 @@ class VehicleCheck(Base):
     trailer_plate: Mapped[str | None] = mapped_column(sa.String(12), info=synced("officer_until_lock", PLATE))
     vehicle_type: Mapped[str | None] = mapped_column(sa.String(50), info=synced("officer_until_lock", text(50)))
     cargo: Mapped[str | None] = mapped_column(sa.String(100), info=synced("officer_until_lock", text(100)))
+    trailer_plate_kind: Mapped[str | None] = mapped_column(
+        sa.String(2), info=synced("officer_until_lock", enum("plate_kind"))
+    )
+    owner: Mapped[str | None] = mapped_column(sa.String(100), info=synced("officer_until_lock", text(100)))
+    papers: Mapped[Any | None] = mapped_column(Json, info=synced("officer_until_lock", PAPERS))
+    permit_ok: Mapped[bool | None] = mapped_column(info=synced("officer_until_lock", BOOLEAN))
+    status_codes: Mapped[str | None] = mapped_column(
+        sa.String(17), info=synced("officer_until_lock", text(17, r"[A-Q]{1,17}"))
+    )
     sealed: Mapped[bool | None] = mapped_column(info=synced("officer_until_lock", BOOLEAN))
     spill_length_m: Mapped[int | None] = mapped_column(info=synced("officer_until_lock", integer(0, 100_000)))
     address: Mapped[str | None] = mapped_column(sa.String(300), info=synced("officer_until_lock", text(300)))
@@ -209,6 +247,8 @@ class Task(Base):
         sa.String(32), sa.ForeignKey("unit.id"), info=synced("write_once", text(32), required=True)
     )
     case: Mapped[str | None] = mapped_column(Id, info=synced("write_once", IDENTIFIER))
+    for_role: Mapped[str | None] = mapped_column(sa.String(16), info=synced("write_once", text(16)))
+    rule: Mapped[str | None] = mapped_column(sa.String(8), info=synced("write_once", text(8)))
     answer: Mapped[str | None] = mapped_column(sa.String(500), info=synced("officer_until_lock", text(500)))
     status: Mapped[str] = mapped_column(sa.String(16), info=synced("state", enum("task_status")))
     author: Mapped[str | None] = mapped_column(Id, info=synced("write_once", IDENTIFIER))

@@ -21,7 +21,7 @@ from sync.store import outbox
 from sync.store.tables import RecordRow
 
 # What a centre is told about a case; a change of it makes a new version to review and deliver.
-LISTS = ("timeline", "documents")
+LISTS = ("timeline", "documents", "statements", "signatures")
 CONTENT = (
     "category",
     "description",
@@ -33,6 +33,14 @@ CONTENT = (
     "amount_fen",
     "legal_basis",
     "occurred_at",
+    "procedure",
+    "subject",
+    "violations",
+    "penalty_kinds",
+    "discretion",
+    "no_penalty_reason",
+    "officers",
+    "disputed",
     *LISTS,
 )
 _ON_ITS_WAY = ("waiting", "delivering", "held")
@@ -164,7 +172,13 @@ def _by_officer(before: Record, after: Record) -> bool:
     changed = [name for name in CONTENT if before.body.get(name) != after.body.get(name)]
     stamps = [after.stamps[name] for name in changed if name in after.stamps]
     # Elements bear no stamp, but their author.
-    added = [one for name in LISTS if name in changed for one in after.body[name] if one not in before.body[name]]
+    added = [
+        one
+        for name in LISTS
+        if name in changed
+        for one in after.body[name]
+        if one not in (before.body.get(name) or ())
+    ]
     return any(not stamp.supervisor and stamp.store != server.SERVER.store for stamp in stamps) or any(
         one["by"] != server.SERVER_ID for one in added
     )

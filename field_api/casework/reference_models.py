@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from field_api.casework.declare import enum, synced
 from field_api.casework.models import GRID
-from sync.engine.kinds import POSITION, TIME, text
+from sync.engine.kinds import BOOLEAN, POSITION, TIME, integer, text
 from sync.store.base import Base, Id, Json, UtcDateTime
 
 
@@ -47,6 +47,21 @@ class Grid(Base):
     )
 
 
+class Holiday(Base):
+    """A day that is not what its weekday says: a day off, or one to be worked. Source: 国务院 notices, the bureau."""
+
+    __tablename__ = "holiday"
+    __table_args__ = (sa.UniqueConstraint("day"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True)
+    version: Mapped[int]
+    day: Mapped[str] = mapped_column(
+        sa.String(10), info=synced("server_owned", text(10, r"[0-9]{4}-[0-9]{2}-[0-9]{2}"))
+    )
+    is_workday: Mapped[bool | None] = mapped_column(info=synced("server_owned", BOOLEAN))
+    source: Mapped[str | None] = mapped_column(sa.String(200), info=synced("server_owned", text(200)))
+
+
 class Permit(Base):
     """A stall's permit (四定: place, size, kind and hours are fixed), looked up before anybody is penalised."""
 
@@ -62,6 +77,7 @@ class Permit(Base):
     goods: Mapped[str | None] = mapped_column(sa.String(100), info=synced("server_owned", text(100)))
     hours: Mapped[str | None] = mapped_column(sa.String(50), info=synced("server_owned", text(50)))
     size: Mapped[str | None] = mapped_column(sa.String(50), info=synced("server_owned", text(50)))
+    quantity: Mapped[int | None] = mapped_column(info=synced("server_owned", integer(0, 10_000)))
     valid_from: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("server_owned", TIME))
     valid_to: Mapped[datetime | None] = mapped_column(UtcDateTime, info=synced("server_owned", TIME))
     status: Mapped[str | None] = mapped_column(sa.String(16), info=synced("server_owned", enum("permit_status")))

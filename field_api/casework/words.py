@@ -119,6 +119,8 @@ FAULTS: Mapping[str, Word] = {
     "not_text": Word("应为文字", "must be a text", *_TYPED),
     "too_long": Word("太长", "too long",
         "请写短些。", "Make it shorter."),
+    "too_large": Word("内容过多", "too much, or too deep",
+        "请写短些。", "Make it shorter."),
     "wrong_form": Word("格式不对", "does not have the expected form", *_TYPED),
     "not_integer": Word("应为整数", "must be a whole number", *_TYPED),
     "out_of_range": Word("超出范围", "out of range", *_TYPED),

@@ -13,6 +13,8 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 # Compared, not looked up: what was sent may be a list or an object, which no set can look up.
 COORD_SYSTEMS = ("wgs84", "gcj02", "cgcs2000")
 MAX_INTEGER = 2**53 - 1
+TREE_DEPTH = 6
+TREE_TEXT = 4000
 # fromisoformat alone also takes week dates and forms without separators, which terminals can't read.
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -139,6 +141,34 @@ def group(fields: Mapping[str, Kind]) -> Kind:
         return None
 
     return Kind("group", check)
+
+
+def tree(limit: int) -> Kind:
+    """JSON of a form of its own: at most `limit` values in all, six deep, numbers whole."""
+
+    def check(value: Any) -> Fault | None:
+        left = limit
+        line: list[tuple[Any, int]] = [(value, 1)]
+        while line:
+            here, depth = line.pop()
+            left -= 1
+            if left < 0 or depth > TREE_DEPTH:
+                return Fault("too_large", f"内容过多(最多 {limit} 项) · too much, or too deep")
+            if type(here) is dict:
+                line += [(one, depth + 1) for pair in here.items() for one in pair]
+            elif type(here) is list:
+                line += [(one, depth + 1) for one in here]
+            elif here is not None and not _is_leaf(here):
+                return Fault("wrong_form", "应为文字、整数或是否 · must be texts, whole numbers, true or false")
+        return None
+
+    return Kind("tree", check)
+
+
+def _is_leaf(value: Any) -> bool:
+    if type(value) is str:
+        return len(value) <= TREE_TEXT
+    return type(value) is bool or (type(value) is int and abs(value) <= MAX_INTEGER)
 
 
 def parse_time(value: Any) -> datetime | None:

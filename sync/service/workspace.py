@@ -24,7 +24,7 @@ from sync.service.decode import named_by, revive
 from sync.service.groups import Groups, Mark, restore
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, brought, own_operation
-from sync.service.results import Done, conflict_rows, describe, operation_row
+from sync.service.results import Done, conflict_rows, describe, flag, operation_row
 from sync.store import members, sequence, waiting
 from sync.store import operations as inbox
 from sync.store import records as shelf
@@ -364,6 +364,8 @@ class Workspace:
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
         shelf.publish(self.session, audience.rows(self.scopes, changed, seqs, joined, first + len(changed)))
+        self.home.save(self.session, [one.record for one in changed])
+        flag(self.session, self.home, done, self.now)
         fresh = [one for one in done if one.received.arrived is None]
         inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
         members.add(self.session, self._enlisted)
@@ -371,7 +373,6 @@ class Workspace:
         inbox.revise(self.session, [operation_row(one, seqs, self.now) for one in done if one.received.arrived])
         self._write_waiting(done, settled, first + len(changed) + len(joined))
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
-        self.home.save(self.session, [one.record for one in changed])
         return changes
 
     def _changes(self) -> list[Change]:

@@ -27,8 +27,12 @@ GOOD: list[tuple[kinds.Kind, list[Any]]] = [
     (kinds.list_of(kinds.text(2), 2), [[], ["a", "bc"]]),
     (kinds.group({"name": kinds.text(2)}), [{}, {"name": None}, {"name": "a"}]),
     (kinds.code("x", frozenset({"a"})), ["a"]),
+    (kinds.tree(5), [None, "a", True, 2**53 - 1, [], {"a": None}, [1, [2, 3]], "x" * 4000]),
+    (kinds.tree(9), [[[[[[1]]]]]]),
 ]
 BAD: list[tuple[kinds.Kind, list[Any]]] = [
+    (kinds.tree(5), [1.5, 2**53, -(2**53), "x" * 4001, [1, 2, 3, 4, 5], {"a": 1, "b": 2, "c": 3}, [[1.5]]]),
+    (kinds.tree(9), [[[[[[[1]]]]]]]),
     (kinds.text(3), ["abcd", 5, None, [], True]),
     (kinds.text(3, "[0-9]+"), ["", "1a", "1\n", "٣"]),
     (kinds.integer(0, 5), [-1, 6, 1.0, True, "1", None]),
