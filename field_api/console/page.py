@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from field_api import languages
 from field_api.auth.console import csrf_token
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
@@ -82,8 +83,7 @@ def language() -> str:
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    best = request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh-CN")
-    return "en" if best == "en" else "zh"
+    return languages.asked_for()
 
 
 def render(
