@@ -38,6 +38,8 @@ FAULTS: list[tuple[kinds.Kind, Any, str, str]] = [
     (kinds.list_of(kinds.text(2), 2), ["a", "abc"], "too_long", "/1"),
     (kinds.list_of(kinds.POSITION, 2), [PLACE | {"lat": 91}], "out_of_range", "/0/lat"),
     (kinds.group({"name": kinds.text(2)}), [], "not_object", ""),
+    (kinds.tree(2), [1, 2], "too_large", ""),
+    (kinds.tree(2), [1.5], "wrong_form", ""),
     (kinds.group({"name": kinds.text(2)}), {"other": 1}, "unknown_field", "/other"),
     (kinds.group({"at": kinds.POSITION}), {"at": PLACE | {"lng": 181}}, "out_of_range", "/at/lng"),
 ]
@@ -75,6 +77,18 @@ def test_the_edges_of_what_may_stand() -> None:
         assert kinds.POSITION.check(PLACE | {"coord_sys": system}) is None
 
 
+def test_a_tree_is_six_deep() -> None:
+    """Objects and lists count alike, and so do an object's names."""
+    deep: Any = 1
+    for _ in range(5):
+        deep = {"a": deep}
+    assert kinds.tree(99).check(deep) is None
+    for deeper in ({"a": deep}, [deep]):
+        fault = kinds.tree(99).check(deeper)
+        assert fault is not None
+        assert fault.code == "too_large"
+
+
 @pytest.mark.parametrize(("year", "good"), [(1900, False), (1901, True), (8999, True), (9000, False)])
 def test_the_years_that_can_be_moved_to_utc(year: int, good: bool) -> None:
     """A time near the ends of the calendar overflows when its offset is taken away."""
@@ -84,9 +98,11 @@ def test_the_years_that_can_be_moved_to_utc(year: int, good: bool) -> None:
 def test_kinds_are_called_as_terminals_know_them() -> None:
     """The schema that terminals fetch names the kinds; a name that changes breaks their forms."""
     plain = (kinds.text(1), kinds.integer(), kinds.BOOLEAN, kinds.TIME, kinds.IDENTIFIER, kinds.DIGEST, kinds.POSITION)
-    named = (*plain, kinds.code("x", frozenset()), kinds.list_of(kinds.text(1), 1), kinds.group({}))
+    named = (*plain, kinds.code("x", frozenset()), kinds.list_of(kinds.text(1), 1), kinds.group({}),
+             kinds.tree(1))  # fmt: skip
     assert [one.name for one in named] == [
         "text", "integer", "boolean", "time", "identifier", "digest", "position", "code", "list of text", "group",
+        "tree",
     ]  # fmt: skip
     assert kinds.list_of(kinds.code("x", frozenset()), 1).enum == "x"
 

@@ -164,3 +164,44 @@ def test_an_element_is_added_to_a_list_that_was_never_begun() -> None:
     assert decision.changed == {f"notes/{NOTE}": (None, element)}
     unknown = merge(CASE, _record(), _operation("append", item={"id": NOTE}))
     assert unknown.outcome == "quarantined"
+
+
+def test_what_stands_already_is_unchanged() -> None:
+    """Nothing is written and no version made; each field says so."""
+    record = _record({"title": OTHERS}, title="x")
+    decision = merge(CASE, record, _operation(set={"title": "x"}))
+    assert (decision.outcome, decision.fields, decision.record) == ("unchanged", {"title": "unchanged"}, record)
+
+
+@pytest.mark.parametrize(
+    ("store", "standing", "number", "word"),
+    [
+        ("own", 7, 6, "kept_server"),
+        ("own", 7, 7, "applied"),  # another payload under one number, which a person let stand
+        ("own", 7, 8, "applied"),
+        ("own", None, 6, "applied"),
+        ("own", 7, None, "applied"),
+        ("other", 7, 6, "applied"),
+    ],
+)
+def test_numbers_tell_earlier_from_later_within_one_store(
+    store: str, standing: int | None, number: int | None, word: str
+) -> None:
+    """A value gives way by its number only to one of the same store; without both numbers nothing is earlier."""
+    stamp = Stamp(4, store, "5", False, "o1", "then", "first", standing)
+    decision = merge(CASE, _record({"amount": stamp}, amount=1), _operation(set={"amount": 2}, number=number))
+    assert (decision.fields, decision.conflicts) == ({"amount": word}, ())
+
+
+def test_a_proposed_step_is_flagged_only_for_what_is_the_systems() -> None:
+    """What the server owns is ignored and flagged, the rest proposed without a flag."""
+    record = _record(state="closed")
+    plain = merge(CASE, record, _operation("transition", event="open", set={"title": "x"}))
+    assert (plain.fields, plain.flags) == ({"title": "proposed"}, ())
+    owned = merge(CASE, record, _operation("transition", event="open", set={"title": "x", "number": "1"}))
+    assert (owned.fields, owned.flags) == ({"title": "proposed", "number": "ignored"}, ("server_owned",))
+    bare = merge(CASE, record, _operation("transition", event="open"))
+    assert (bare.fields, bare.flags) == ({}, ())
+    own = Author("", frozenset(), "", "server", server=True)
+    its = merge(CASE, record, _operation("transition", own, event="open", set={"number": "1"}))
+    assert (its.fields, its.flags) == ({"number": "proposed"}, ())
