@@ -21,6 +21,7 @@ from field_api.auth.tables import ConsoleSession, Officer, Terminal, TokenFamily
 from field_api.auth.tokens import TokenClaim, read_token
 from field_api.problems import Problem
 from field_api.transactions import read, write
+from sync.store.prepared import Prepared
 
 _OFFICER = (
     Officer.id.label("officer"),
@@ -32,8 +33,8 @@ _OFFICER = (
     Officer.grids,
     Officer.disabled_at,
 )
-_TERMINAL_QUERY = (
-    sa.select(
+_TERMINAL_QUERY = Prepared(
+    lambda _dialect: sa.select(
         *_OFFICER,
         TokenFamily.generation,
         TokenFamily.access_expires_at,
@@ -70,10 +71,10 @@ def identify_terminal(
     claim = read_token(keys, "access", token)
     if claim is None:
         raise Problem("token_revoked")
-    # One statement for ever, past the session: building it anew took longer than running it, at every request.
-    row = read(session, lambda: session.connection().execute(_TERMINAL_QUERY, {"family": claim.family}).first())
-    if row is None:
+    rows = read(session, lambda: _TERMINAL_QUERY.typed(session, family=claim.family))
+    if not rows:
         raise Problem("token_revoked")
+    row = rows[0]
     if row.terminal_revoked_at is not None:
         if receive_revoked:
             return _identity(row, session=claim.family, revoked=True)
