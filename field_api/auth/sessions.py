@@ -43,6 +43,7 @@ _TERMINAL_QUERY = Prepared(
         Terminal.id.label("terminal"),
         Terminal.terminal_no,
         Terminal.app_version,
+        Terminal.public_key,
         Terminal.revoked_at.label("terminal_revoked_at"),
         *wipes.COLUMNS,
     )
@@ -170,5 +171,6 @@ def _identity(row: Any, *, session: str, revoked: bool = False) -> Identity:
         session=session,
         revoked=revoked,
         app_version=getattr(row, "app_version", ""),
+        public_key=getattr(row, "public_key", ""),
         control=wipes.control(row) if hasattr(row, "wipe") else {},
     )
