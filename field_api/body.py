@@ -25,6 +25,7 @@ _PIECE = 64 * 1024
 _MAX_WINDOW_BYTES = 8 * 1024 * 1024
 # What one step may unpack to is bounded by what goes in: a block of four bytes gives 128 KiB.
 _ZSTD_PIECE = 256
+_NESTING = (dict, list)
 _SIZE_UNKNOWN = (zstandard.CONTENTSIZE_UNKNOWN, zstandard.CONTENTSIZE_ERROR)
 
 
@@ -88,17 +89,18 @@ def _finite(text: str) -> float:
 
 
 def _check_depth(value: Any) -> None:
-    level = [value]
-    for _ in range(MAX_DEPTH):
+    level = [value] if isinstance(value, _NESTING) else []
+    for _ in range(MAX_DEPTH - 1):
         level = [
             child
             for node in level
-            if isinstance(node, dict | list)
-            for child in (node.values() if isinstance(node, dict) else node)
+            for child in (node.values() if type(node) is dict else node)
+            if isinstance(child, _NESTING)
         ]
         if not level:
             return
-    raise Problem("malformed_body", "nested too deeply")
+    if any(level):
+        raise Problem("malformed_body", "nested too deeply")
 
 
 def _read(request: Request, limit: int) -> bytes:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from field_api.pressure import WRITERS
 from field_api.problems import Problem
-from sync.store.database import begin_read, begin_write, writers_turn
+from sync.store.database import begin_read, begin_write, end_read, writers_turn
 
 T = TypeVar("T")
 MAX_TRIES = 5
@@ -109,4 +109,6 @@ def _finish(session: Session, work: Callable[[], T], *, commits: bool) -> T:
         raise
     if commits:
         commit(session)
+    else:
+        end_read(session)
     return result

@@ -10,7 +10,7 @@ from flask import Blueprint, request
 
 from field_api.auth import limits, terminals, wipes
 from field_api.auth.identity import Identity
-from field_api.casework import imports, pushes, schema
+from field_api.casework import evidence, imports, pushes, schema
 from field_api.casework.schemas import SCHEMAS
 from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
@@ -82,6 +82,7 @@ def push(context: Context, batch: pushing.Batch) -> Answer:
         raise Problem("batch_too_large")
     home = services().home
     prepared = pushing.prepare(home, pusher, batch, now=context.now)
+    evidence.check_ahead((one.operation for one in prepared.received), pusher.terminal, identity.public_key)
 
     def work() -> dict[str, Any]:
         answer = pushing.push(context.session, home, prepared, sign=context.keys.sign_jws)

@@ -22,7 +22,8 @@ class Identity:
 
     session: the token family, or the console session's digest.
     revoked: the terminal is revoked; only what receives a revoked terminal's push ever sees this.
-    app_version: of the terminal's program, as last told. control: what the terminal is ordered to do.
+    app_version: of the terminal's program, as last told. public_key: the terminal's.
+    control: what the terminal is ordered to do.
     """
 
     officer: str
@@ -37,6 +38,7 @@ class Identity:
     session: str = ""
     revoked: bool = False
     app_version: str = ""
+    public_key: str = ""
     control: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def require(self, *roles: str) -> None:

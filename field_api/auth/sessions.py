@@ -21,6 +21,7 @@ from field_api.auth.tables import ConsoleSession, Officer, Terminal, TokenFamily
 from field_api.auth.tokens import TokenClaim, read_token
 from field_api.problems import Problem
 from field_api.transactions import read, write
+from sync.store.prepared import Prepared
 
 _OFFICER = (
     Officer.id.label("officer"),
@@ -32,8 +33,8 @@ _OFFICER = (
     Officer.grids,
     Officer.disabled_at,
 )
-_TERMINAL_QUERY = (
-    sa.select(
+_TERMINAL_QUERY = Prepared(
+    lambda _dialect: sa.select(
         *_OFFICER,
         TokenFamily.generation,
         TokenFamily.access_expires_at,
@@ -42,6 +43,7 @@ _TERMINAL_QUERY = (
         Terminal.id.label("terminal"),
         Terminal.terminal_no,
         Terminal.app_version,
+        Terminal.public_key,
         Terminal.revoked_at.label("terminal_revoked_at"),
         *wipes.COLUMNS,
     )
@@ -70,10 +72,10 @@ def identify_terminal(
     claim = read_token(keys, "access", token)
     if claim is None:
         raise Problem("token_revoked")
-    # One statement for ever, past the session: building it anew took longer than running it, at every request.
-    row = read(session, lambda: session.connection().execute(_TERMINAL_QUERY, {"family": claim.family}).first())
-    if row is None:
+    rows = read(session, lambda: _TERMINAL_QUERY.typed(session, family=claim.family))
+    if not rows:
         raise Problem("token_revoked")
+    row = rows[0]
     if row.terminal_revoked_at is not None:
         if receive_revoked:
             return _identity(row, session=claim.family, revoked=True)
@@ -169,5 +171,6 @@ def _identity(row: Any, *, session: str, revoked: bool = False) -> Identity:
         session=session,
         revoked=revoked,
         app_version=getattr(row, "app_version", ""),
+        public_key=getattr(row, "public_key", ""),
         control=wipes.control(row) if hasattr(row, "wipe") else {},
     )

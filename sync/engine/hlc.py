@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 MAX_AHEAD_MS = 5 * 60 * 1000
+_ORIGIN = "000000000000-0000-"
 _FORM = re.compile(r"([0-9a-f]{12})-([0-9a-f]{4})-([A-Za-z0-9]{1,16})")
 
 
@@ -52,5 +53,5 @@ def is_ahead(heard: Hlc | None, now_ms: int) -> bool:
 def bounded(heard: Hlc | None, now_ms: int, node: str) -> str:
     """A device's clock value as it may be used for ordering: never more than five minutes ahead."""
     if heard is None:
-        return str(Hlc(0, 0, node))
+        return f"{_ORIGIN}{node}"
     return str(Hlc(min(heard.ms, now_ms + MAX_AHEAD_MS), heard.counter, heard.node))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -15,6 +16,7 @@ COORD_SYSTEMS = ("wgs84", "gcj02", "cgcs2000")
 MAX_INTEGER = 2**53 - 1
 TREE_DEPTH = 6
 TREE_TEXT = 4000
+_LONGEST_TIME = len("2026-01-01T00:00:00.000000000+08:00")
 # fromisoformat alone also takes week dates and forms without separators, which terminals can't read.
 _RFC3339 = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?([Zz]|[+-][0-9]{2}:[0-9]{2})"
@@ -173,7 +175,13 @@ def _is_leaf(value: Any) -> bool:
 
 def parse_time(value: Any) -> datetime | None:
     """Read an RFC 3339 time with an offset; None when it is none."""
-    if type(value) is not str or not _RFC3339.fullmatch(value):
+    return _moment(value) if type(value) is str and len(value) <= _LONGEST_TIME else None
+
+
+# An operation's time is asked for at its reading, at its judging and when its row is made.
+@lru_cache(maxsize=1024)
+def _moment(value: str) -> datetime | None:
+    if not _RFC3339.fullmatch(value):
         return None
     try:
         moment = datetime.fromisoformat(value.upper())

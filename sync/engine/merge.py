@@ -45,6 +45,10 @@ class Verdict:
     lost: str | None = None
 
 
+# Made once: a verdict is given for every field of every operation.
+_APPLIED, _UNCHANGED, _KEPT, _IGNORED = (Verdict(word) for word in (APPLIED, UNCHANGED, KEPT, IGNORED))
+
+
 class WriteOnceChanged(Exception):
     """A field that is written once would change; the operation goes to quarantine whole."""
 
@@ -92,21 +96,21 @@ def judge(
     """
     author = operation.author
     if declared.merge is MergeClass.SERVER_OWNED and not author.server:
-        return Verdict(IGNORED)
+        return _IGNORED
     if standing == value and type(standing) is type(value):
-        return Verdict(UNCHANGED)
+        return _UNCHANGED
     if declared.merge is MergeClass.WRITE_ONCE and stamp is not None:
         raise WriteOnceChanged(declared.name)
     own = stamp is not None and _is_own(operation, stamp)
     if own and stamp is not None and _is_earlier(operation, stamp):
-        return Verdict(KEPT)  # it waited; what the same hand wrote later stands, and nobody lost anything
+        return _KEPT  # it waited; what the same hand wrote later stands, and nobody lost anything
     seen = stamp is None or stamp.version <= operation.base or own
     if declared.merge is MergeClass.SUPERVISOR_WINS and not author.server and stamp is not None:
         return _supervised(stamp, operation, seen, locked)
     if seen or author.server:
-        return Verdict(APPLIED)
+        return _APPLIED
     if declared.merge is MergeClass.LATEST:
-        return Verdict(APPLIED if stamp is not None and operation.hlc > stamp.hlc else KEPT)
+        return _APPLIED if stamp is not None and operation.hlc > stamp.hlc else _KEPT
     if declared.merge is MergeClass.OFFICER_UNTIL_LOCK and locked:
         return Verdict(PROPOSED, lost="mine")
     return Verdict(KEPT, lost="mine")
@@ -127,14 +131,14 @@ def _is_earlier(operation: Operation, stamp: Stamp) -> bool:
 def _supervised(stamp: Stamp, operation: Operation, seen: bool, locked: bool) -> Verdict:
     if operation.author.supervisor:
         if seen:
-            return Verdict(APPLIED)
+            return _APPLIED
         # Two supervisors: the first stands. An officer's unseen value gives way, and is kept for a person.
         return Verdict(KEPT, lost="mine") if stamp.supervisor else Verdict(APPLIED, lost="theirs")
     if stamp.supervisor:
         # Even one who saw the supervisor's value may only propose another.
         return Verdict(PROPOSED, lost="mine")
     if seen:
-        return Verdict(APPLIED)
+        return _APPLIED
     return Verdict(PROPOSED if locked else KEPT, lost="mine")
 
 
@@ -188,10 +192,10 @@ def _judge_all(record_type: RecordType, record: Record, operation: Operation) ->
     }
 
 
-def _asked(record_type: RecordType, operation: Operation) -> dict[str, Any]:
+def _asked(record_type: RecordType, operation: Operation) -> Mapping[str, Any]:
     """All that an operation sets: what it keeps of an earlier schema too, never in a place of today's."""
     if not operation.kept:
-        return dict(operation.set)
+        return operation.set
     taken = record_type.fields.keys() | record_type.lists.keys()
     kept = {name: value for name, value in operation.kept.items() if name not in taken}
     return {**kept, **operation.set}
@@ -266,10 +270,12 @@ def _conclude(
 ) -> Decision:
     """Build what stands from the verdicts; `extra` is the state that a transition gives."""
     asked = _asked(record_type, operation)
-    effective = {name: asked[name] for name, verdict in verdicts.items() if verdict.word == APPLIED}
+    fields = {name: verdict.word for name, verdict in verdicts.items()}
+    words = set(fields.values())
+    effective = {name: asked[name] for name, word in fields.items() if word == APPLIED}
     effective |= extra
-    outcome = _outcome({verdict.word for verdict in verdicts.values()}, bool(extra) or record.version == 0)
-    flags = (Flag.SERVER_OWNED,) if any(verdict.word == IGNORED for verdict in verdicts.values()) else ()
+    outcome = _outcome(words, bool(extra) or record.version == 0)
+    flags = (Flag.SERVER_OWNED,) if IGNORED in words else ()
     conflicts = tuple(
         _conflict(record_type, record, operation, name, verdict)
         for name, verdict in verdicts.items()
@@ -278,7 +284,6 @@ def _conclude(
     changed = {name: (record.body.get(name), value) for name, value in effective.items()}
     if effective or record.version == 0:
         record = _advance(record, operation, effective)
-    fields = {name: verdict.word for name, verdict in verdicts.items()}
     return Decision(outcome, record, fields, conflicts, flags, changed)
 
 

@@ -135,8 +135,18 @@ def writers_turn(session: Session, wait_s: float = TURN_WAIT_S) -> Iterator[None
 
 
 def begin_read(session: Session) -> None:
-    """Open the session's transaction so that all its statements see one snapshot."""
+    """Open the session's transaction so that all its statements see one snapshot; PostgreSQL lets it write nothing."""
     if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
     else:
         session.connection()
+
+
+def end_read(session: Session) -> None:
+    """Close a reader's transaction.
+
+    PostgreSQL's driver forgets its prepared statements at a rollback: with one in every request, each statement was
+    read and planned anew at each push.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.commit()

@@ -21,20 +21,27 @@ from sync.store.upsert import upsert
 
 # What orjson writes otherwise than RFC 8785 wants it, or what no database holds as text; each is looked for in the
 # bytes at hand, which takes a tenth of a walk through the value. A hit that only looks like one costs that walk.
-_SORTED_OTHERWISE = re.compile(rb"[\xf0-\xf4]")  # names go by UTF-16 units, not bytes: other beyond the basic plane
-_WRITTEN_OTHERWISE = re.compile(rb"[0-9](?:[eE][-+]?[0-9]+|\.0|[0-9]{15})[,}\]]")  # exponents, `1.0`, beyond 2^53
-_LONG_NAME = re.compile(rb'"[^"]{65,}":')  # a name's length bounds the answer that points at it
+# Each begins with a letter, which the search jumps to; one that begins with a class tries every byte.
+_EXPONENT = re.compile(rb"e[-+]?[0-9]+(?:[,}\]]|$)")
+_WHOLE_FLOAT = re.compile(rb"\.0(?:[,}\]]|$)")
+_LONG_NAME = re.compile(rb'"[^"]{65,}+":')  # a name's length bounds the answer that points at it
+_OPTIONS = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
 
 
 def plain(value: Any) -> bytes | None:
     """Canonical JSON by the fast writer; None where it might differ, or might hold what cannot be kept."""
     try:
-        written = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # a lone surrogate, an integer beyond 64 bits, more than 254 levels
+        written = orjson.dumps(value, option=_OPTIONS)
+    except TypeError:  # a lone surrogate, an integer beyond 2^53, more than 254 levels
         return None
-    if b"\\u0000" in written or _WRITTEN_OTHERWISE.search(written) or _LONG_NAME.search(written):
+    if b"\\u0000" in written or any(form.search(written) for form in (_EXPONENT, _WHOLE_FLOAT, _LONG_NAME)):
         return None
-    return written if written.isascii() or not _SORTED_OTHERWISE.search(written) else None
+    return written if written.isascii() or _sorts_alike(written.decode()) else None
+
+
+def _sorts_alike(text: str) -> bool:
+    """Say whether names go by UTF-16 units as they go by bytes; beyond the basic plane they need not."""
+    return len(text.encode("utf-16-le")) == 2 * len(text)
 
 
 def canonical(value: Any) -> bytes:

@@ -6,6 +6,7 @@ run it. Events, savepoints and the translation of errors stay SQLAlchemy's.
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
@@ -20,6 +21,7 @@ from sync.store.base import Json
 
 Values = Mapping[str, Any]
 Bind = Callable[[Values], Any]
+Read = Callable[[Sequence[Any]], Any]
 _ROWS = "rows"
 
 
@@ -87,7 +89,7 @@ def _text(value: Any) -> str | None:
 class Prepared:
     """One statement. `build`: dialect → the statement, with a `bindparam` for each value that changes.
 
-    Rows come as the driver gives them: columns of `Json` and `UtcDateTime` are for `sa.select` proper.
+    Rows come as the driver gives them, without the columns' own types, but for `typed`.
     rows_of: the table that `inserting` was asked to write.
     """
 
@@ -95,12 +97,21 @@ class Prepared:
         self._build = build
         self._rows_of = rows_of
         self._compiled: dict[str, tuple[str, Bind]] = {}
+        self._readers: dict[str, Read] = {}
 
     def rows(self, session: Session, **values: Any) -> Sequence[Any]:
         """Run it once; returns its rows."""
         connection = session.connection()
         text, bind = self._ready(connection.dialect)
         return connection.exec_driver_sql(text, bind(values)).all()
+
+    def typed(self, session: Session, **values: Any) -> list[Any]:
+        """Run it once; returns its rows as named tuples of their columns' own types: JSON and times as values."""
+        dialect = session.connection().dialect
+        read = self._readers.get(dialect.name)
+        if read is None:
+            read = self._readers[dialect.name] = _reader(self._build(dialect), dialect)
+        return [read(row) for row in self.rows(session, **values)]
 
     def run(self, session: Session, values: Values) -> None:
         """Run it once, for its effect."""
@@ -127,6 +138,22 @@ class Prepared:
             bind = _by_place(compiled) if compiled.positional else _by_name(compiled)
             ready = self._compiled[dialect.name] = (compiled.string, bind)
         return ready
+
+
+def _reader(select: Any, dialect: Dialect) -> Read:
+    """A function from a row as the driver gives it to one of the selected columns' types."""
+    columns = select.selected_columns
+    made = namedtuple("Row", columns.keys())  # type: ignore[misc]  # its names are the statement's
+    found = [column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns]
+    converts = [(place, convert) for place, convert in enumerate(found) if convert is not None]
+
+    def read(row: Sequence[Any]) -> Any:
+        values = list(row)
+        for place, convert in converts:
+            values[place] = convert(values[place])
+        return made(*values)
+
+    return read
 
 
 def _by_place(compiled: Any) -> Bind:

@@ -63,11 +63,11 @@ def load(session: Session, store: str, terminal: str, now: datetime) -> dict[str
     Raises:
         StoreForeign: another terminal's; taking it would count as having seen all that was written there.
     """
-    row = session.execute(_LOAD, {"store": store}).one_or_none()
-    if row is not None and row.terminal != terminal:
+    rows = _LOAD.typed(session, store=store)
+    if rows and rows[0].terminal != terminal:
         raise StoreForeign
-    if row is not None:
-        return dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for a row as a mapping
+    if rows:
+        return dict(rows[0]._asdict())
     return {
         "id": store,
         "terminal": terminal,
@@ -91,6 +91,9 @@ def add_receipt(session: Session, row: dict[str, Any]) -> None:
     _ADD_RECEIPT.run(session, row)
 
 
-# Not prepared: its columns of JSON and times are wanted as values.
-_LOAD = sa.select(*StoreRow.__table__.columns).where(StoreRow.id == sa.bindparam("store")).with_for_update()
+_LOAD = Prepared(
+    lambda _dialect: (
+        sa.select(*StoreRow.__table__.columns).where(StoreRow.id == sa.bindparam("store")).with_for_update()
+    )
+)
 _ADD_RECEIPT = Prepared(lambda _dialect: sa.insert(ReceiptRow))
