@@ -22,7 +22,6 @@ from field_api.casework.documents.authority import AuthoritiesUnfit, Authority, 
 from field_api.casework.documents.tables import DocumentView, RenderedCopy, RenderedDocument
 from field_api.config import Config
 from field_api.extensions import db, services
-from field_api.schemas import documents as schema
 from field_api.transactions import write
 from sync.store.ids import new_id
 from tests.integration.batches import operation, push, results
@@ -43,9 +42,8 @@ PERSONAL = ("演示当事人", "110105194912310021", "13800000000", "演示街�
 
 
 @pytest.fixture
-def app(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(config: Config) -> Iterator[Flask]:
     """A founded application whose authorities and public address are configured."""
-    monkeypatch.setattr(schema, "CAPITALS", samples.CAPITALS.__getitem__)
     config.data.mkdir(parents=True, exist_ok=True)
     config.authorities.write_text(AUTHORITIES, encoding="utf-8")
     with running(replace(config, public_url="https://shenyan.example")) as flask_app:
@@ -85,6 +83,7 @@ class Street:
     def add(self, kind: str, **parts: Any) -> str:
         """Append a sample paper; returns its element's id."""
         item = {**samples.element(kind), "id": new_id(), **parts}
+        item["content"] = {"amount_capitals": "壹佰元整", **item["content"]}
         self.send(operation("append", "case", self.case, list="documents", item=item))
         return str(item["id"])
 
