@@ -11,7 +11,7 @@ from field_api.casework.documents.shelf import Copy, Paper, Press
 from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
 from field_api.problems import Problem
-from field_api.schemas import documents as schema
+from field_api.schemas.documents import read_copy
 
 blueprint = Blueprint("documents", __name__, url_prefix="/api/v1")
 PDF, PLAIN = "application/pdf", "text/plain"
@@ -60,7 +60,7 @@ def of_measure(context: Context, measure: str, element: str) -> Answer:
 
 def _show(context: Context, record: str, record_type: str, element: str) -> Answer:
     """Find or print the copy, keep it and note the look durably, then send."""
-    kind = schema.read_copy(request.args)
+    kind = read_copy(request.args)
     for _ in range(_TRIES):
         paper, copy = read(context.session, lambda: _find(context, record, record_type, element, kind))
         printed = copy or shelf.print_copy(paper, kind)
@@ -72,7 +72,7 @@ def _show(context: Context, record: str, record_type: str, element: str) -> Answ
 
 def _find(context: Context, record: str, record_type: str, element: str, kind: str) -> tuple[Paper, Copy | None]:
     config = context.config
-    made = Press(context.keys, config.authorities, config.public_url, schema.CAPITALS)
+    made = Press(context.keys, config.authorities, config.public_url, None)
     paper = shelf.find(context.session, context.identity, record, record_type, element, made)
     shelf.require_copy(paper, kind)
     return paper, shelf.kept_copy(context.session, paper, kind)

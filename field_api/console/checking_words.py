@@ -22,7 +22,6 @@ CHECKING_WORDS: Mapping[str, tuple[str, str]] = {
         "This document was voided and no longer stands. Ask the authority if in doubt.",
     ),
     "checked.number": ("编号", "Number"),
-    "checked.type": ("文书种类", "Kind of document"),
     "checked.made": ("日期", "Date"),
     "checked.authority": ("作出机关", "Authority"),
     "checked.digest": ("校验码", "Check code"),

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from field_api.casework.documents.tables import VIEWED
 from field_api.problems import Problem
-
-CAPITALS: Callable[[int], str] | None = None
 
 
 def read_copy(arguments: Mapping[str, str]) -> str:

@@ -16,7 +16,14 @@ _CONFLICT = "0192f0c2-6b80-7da5-8e92-c08f91a2b3c4"
 _INCIDENT = "0192f0c2-7c90-7eb6-9fa3-d190a2b3c4d5"
 _SIGNATURE = "A" * 86
 
+_COPY: dict[str, Any] = {
+    "name": "copy",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "string", "enum": ["party", "stub", "thermal", "lines"], "default": "party"},
+}
 PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
+    **{f"GET /{kind}s/{{{kind}}}/documents/{{element}}": [_COPY] for kind in ("case", "proceeding", "measure")},
     "GET /conflicts": [
         {
             "name": "state",

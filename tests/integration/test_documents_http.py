@@ -22,7 +22,6 @@ from field_api.casework.documents.authority import AuthoritiesUnfit, Authority, 
 from field_api.casework.documents.tables import DocumentView, RenderedCopy, RenderedDocument
 from field_api.config import Config
 from field_api.extensions import db, services
-from field_api.schemas import documents as schema
 from field_api.transactions import write
 from sync.store.ids import new_id
 from tests.integration.batches import operation, push, results
@@ -43,9 +42,8 @@ PERSONAL = ("演示当事人", "110105194912310021", "13800000000", "演示街�
 
 
 @pytest.fixture
-def app(config: Config, monkeypatch: pytest.MonkeyPatch) -> Iterator[Flask]:
+def app(config: Config) -> Iterator[Flask]:
     """A founded application whose authorities and public address are configured."""
-    monkeypatch.setattr(schema, "CAPITALS", samples.CAPITALS.__getitem__)
     config.data.mkdir(parents=True, exist_ok=True)
     config.authorities.write_text(AUTHORITIES, encoding="utf-8")
     with running(replace(config, public_url="https://shenyan.example")) as flask_app:
@@ -85,6 +83,7 @@ class Street:
     def add(self, kind: str, **parts: Any) -> str:
         """Append a sample paper; returns its element's id."""
         item = {**samples.element(kind), "id": new_id(), **parts}
+        item["content"] = {"amount_capitals": "壹佰元整", **item["content"]}
         self.send(operation("append", "case", self.case, list="documents", item=item))
         return str(item["id"])
 
@@ -188,6 +187,51 @@ def test_only_who_may_see_the_case_gets_its_papers(street: Street) -> None:
     assert problem(street.get(new_id())) == (404, "not_found")
     path = f"/api/v1/cases/{street.case}/documents/{element}"
     assert problem(street.bureau.app.test_client().get(path)) == (401, "token_missing")
+
+
+def test_a_measure_s_paper_says_what_its_record_says(street: Street) -> None:
+    """Goods, place, ground and approval come from the measure, party and place from its case."""
+    measure, element = new_id(), new_id()
+    values = {
+        "case": street.case,
+        "kind": "seize",
+        "ground": "S1",
+        "imposed_at": samples.MADE_AT,
+        "storage": "演示库房",
+        "officers": street.officers,
+        "approved_by": "演示负责人",
+    }
+    content = {"basis": ["《中华人民共和国行政强制法》第二十二条"], "from": "2026-11-22", "until": "2026-12-22"}
+    goods = {"id": new_id(), "name": "折叠货架", "quantity": 2, "unit": "个", "condition": "七成新"}
+    item = {**samples.element("D21"), "id": element, "content": content}
+    street.send(
+        operation("create", "measure", measure, set=values),
+        operation("append", "measure", measure, list="goods", item=goods),
+        operation("append", "measure", measure, list="documents", item=item),
+    )
+    path = f"/api/v1/measures/{measure}/documents/{element}"
+    answer = street.handheld.client.get(path, headers=street.handheld.bearer)
+    assert answer.status_code == 200, answer.text
+    text = words(answer.data)
+    facts = ("演示当事人", "折叠货架", "七成新", "演示库房", "批准人演示负责人", "自2026年11月22日至2026年12月22日")
+    for fact in (*facts, "查封√扣押"):
+        assert fact in text, fact
+    assert problem(street.get(element)) == (404, "not_found")
+
+
+def test_a_proceeding_s_paper_stands_on_its_case(street: Street) -> None:
+    """A decision of the general procedure takes what its proceeding leaves open from the case below."""
+    proceeding, element = new_id(), new_id()
+    item = {**samples.element("D18"), "id": element}
+    street.send(
+        operation("create", "proceeding", proceeding, set={"case": street.case}),
+        operation("append", "proceeding", proceeding, list="documents", item=item),
+    )
+    path = f"/api/v1/proceedings/{proceeding}/documents/{element}"
+    answer = street.handheld.client.get(path, headers=street.handheld.bearer)
+    assert answer.status_code == 200, answer.text
+    assert "当事人：演示当事人" in words(answer.data)
+    assert "初次违法且危害后果轻微并及时改正" in words(answer.data)
 
 
 def test_every_look_at_a_paper_is_written_down(street: Street) -> None:

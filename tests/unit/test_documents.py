@@ -21,6 +21,7 @@ from field_api.casework.documents.contexts import Source
 from field_api.casework.documents.remedies import REVIEW_FIRST
 from field_api.casework.documents.templates import Template
 from field_api.casework.enums import ENUMS
+from field_api.config import Config, ConfigError
 from launcher.installation import ROOT
 from tests.support import paper_pictures as pictures
 from tests.support import paper_samples as samples
@@ -340,6 +341,13 @@ def test_no_day_has_two_forms_and_none_before_the_first() -> None:
     assert template_of("D07", date(2023, 12, 31)).version == "D07.1"
     assert template_of("D07", date(2024, 1, 1)).version == "D07.2"
     assert templates.find("D99", date(2026, 1, 1)) is None
+
+
+@pytest.mark.parametrize("address", ["shenyan.example", "javascript:alert(1)", "https://" + "x" * 200, "http://a b"])
+def test_a_public_address_that_is_none_is_refused_at_the_start(address: str) -> None:
+    """What would stand on every paper is checked before the first is printed."""
+    with pytest.raises(ConfigError, match="FIELDPOST_PUBLIC_URL"):
+        Config.from_env({"FIELDPOST_PUBLIC_URL": address})
 
 
 def test_the_day_of_a_paper_is_the_bureau_s() -> None:

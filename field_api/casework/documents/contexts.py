@@ -206,9 +206,14 @@ def _penalty(
     return {
         "kinds": [kind for kind in kinds if kind],
         "amount": _yuan(fen) if fined else "",
-        "capitals": fit(capitals(fen), SHORT) if fined and capitals else "",
+        "capitals": _capitals(fen, content, capitals) if fined else "",
         "words": _text(content.get("penalty"), MIDDLE),
     }
+
+
+def _capitals(fen: int, content: Mapping[str, Any], capitals: Callable[[int], str] | None) -> str:
+    """The amount in capitals: ours, else as it stood on what was handed over."""
+    return fit(capitals(fen), SHORT) if capitals else _line(content.get("amount_capitals"))
 
 
 def _label(enum: str, code: Any) -> str:

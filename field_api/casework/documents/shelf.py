@@ -38,7 +38,10 @@ MAX_OFFICERS = 6
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """What papers are made out with. capitals: fen → words; public_url: where citizens check, or empty."""
+    """What papers are made out with. public_url: where citizens check, or empty.
+
+    capitals: fen → words; without it the words that were handed over are printed.
+    """
 
     keys: seals.Maker
     authorities: Path
