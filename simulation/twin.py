@@ -32,6 +32,7 @@ from sync.store.tables import OperationRow, ReceiptRow, RecordRow, Sequence
 
 # What came without an id of its own: it is kept, and nothing can become of it.
 UNNAMED = "unnamed:"
+DEFECT = "procedure_defect:"
 REUSED = "operation_id_reused"
 # What a carried delivery may write; a photo's bytes are the only thing that an upload does.
 DELIVERY = ("delivery", "task_no", "centre_message", "review")
@@ -262,7 +263,12 @@ class Twin:
 
 
 def _plain(result: Mapping[str, Any]) -> dict[str, Any]:
-    """A result without what is not compared: the flags of an id that came twice depend on the split."""
+    """A result without what is not compared: the flags of an id that came twice, and what law says of a step.
+
+    The first depend on the split; the second are judged by the law's own tests.
+    """
+    lawful = [one for one in result.get("flags", ()) if not one.startswith(DEFECT)]
+    result = {name: value for name, value in result.items() if name != "flags"} | ({"flags": lawful} if lawful else {})
     code = result.get("problem", {}).get("code")
     reused = isinstance(code, str) and code == REUSED
     return {name: value for name, value in result.items() if not (reused and name == "flags")}

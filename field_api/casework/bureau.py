@@ -20,7 +20,7 @@ from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
 from sync.engine.translate import Schemas
 from sync.engine.values import Operation, Problem, Record, RecordType
-from sync.service.home import Change, Colleague
+from sync.service.home import Change, Colleague, Effect
 from sync.store.upsert import upsert
 
 _MAKERS = {name: row_maker(model) for name, model in MODELS.items()}
@@ -89,6 +89,12 @@ class Bureau:
     def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """Numbers for the cases that were registered."""
         return reactions.number(session, changes, self.region, now)
+
+    def flags(
+        self, session: Session, effects: Sequence[Effect], now: datetime
+    ) -> Mapping[str, Sequence[str]]:
+        """Nothing yet."""
+        return {}
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy.orm import Session, SessionTransaction
 
@@ -25,6 +25,7 @@ from sync.store.members import Key
 if TYPE_CHECKING:
     from sync.service.workspace import Workspace
 
+T = TypeVar("T")
 CODE = "group_incomplete"
 _FAULTS = {
     fault.code: fault.message
@@ -50,6 +51,14 @@ class Mark:
     past: Mapping[str, Past | None]
     done: int
     savepoint: SessionTransaction
+
+
+def restore(values: dict[str, T], name: str, value: T | None) -> None:
+    """Have a value stand again, or be absent again."""
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value
 
 
 @dataclass(slots=True)

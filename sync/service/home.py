@@ -22,6 +22,14 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """An operation that took effect, and its record as it stood right after it."""
+
+    operation: Operation
+    after: Record
+
+
+@dataclass(frozen=True, slots=True)
 class Colleague:
     """The author of operations that another officer's push brings: terminals are handed over with work unsent."""
 
@@ -72,6 +80,15 @@ class Home(Protocol):
         """The server's own operations that are better asked for all at once, just before all is written.
 
         Nothing follows from them; the changes must not be looked for in the database.
+        """
+
+    def flags(
+        self, session: Session, effects: Sequence[Effect], now: datetime
+    ) -> Mapping[str, Sequence[str]]:
+        """What the results of operations are marked with, by operation id; those that are not named get nothing.
+
+        Asked once all that came together is written, so that it can be looked for in the database; each record is
+        judged as the operation left it, so that what came after it is not held against it, nor in its favour.
         """
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,8 +10,11 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from sync.engine.values import FINAL, Decision, Outcome
+from sync.service.home import Effect, Home
 from sync.service.received import Received, context_of
 from sync.store import operations as inbox
+
+TOOK_EFFECT = (Outcome.APPLIED, Outcome.MERGED)
 
 
 @dataclass(slots=True)
@@ -47,6 +50,14 @@ def describe(done: Done) -> dict[str, Any]:
     if flags:
         result["flags"] = flags
     return result
+
+
+def flag(session: Session, home: Home, done: Sequence[Done], now: datetime) -> None:
+    """Mark the results of what took effect with what the application says of it."""
+    by_id = {one.received.operation.id: one for one in done if one.decision.outcome in TOOK_EFFECT}
+    effects = [Effect(one.received.operation, one.decision.record) for one in by_id.values() if one.decision.record]
+    for id_, flags in home.flags(session, effects, now).items() if effects else ():
+        by_id[id_].result["flags"] = [*by_id[id_].result.get("flags", ()), *flags]
 
 
 def operation_row(done: Done, seqs: Mapping[str, int], now: datetime) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -21,17 +21,16 @@ from sync.engine.merge import merge, refuse
 from sync.engine.values import ALONE, FINAL, Around, Decision, Operation, Outcome, Problem, Record
 from sync.service import audience
 from sync.service.decode import named_by, revive
-from sync.service.groups import Groups, Mark
+from sync.service.groups import Groups, Mark, restore
 from sync.service.home import Change, Home
 from sync.service.received import Past, Received, brought, own_operation
-from sync.service.results import Done, conflict_rows, describe, operation_row
+from sync.service.results import Done, conflict_rows, describe, flag, operation_row
 from sync.store import members, sequence, waiting
 from sync.store import operations as inbox
 from sync.store import records as shelf
 from sync.store.ids import new_id
 from sync.store.records import Held
 
-T = TypeVar("T")
 # Judged by the record above, too.
 VOIDING = ("void", "discard")
 # Each round wakes what waited for the last: a chain of parked operations may be long, a loop may not.
@@ -70,6 +69,7 @@ class Workspace:
         self.waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
         self._blind: set[str] = set()
+        self._answered: set[str] = set()
         self._groups = Groups(self)
         self._enlisted: list[dict[str, Any]] = []
 
@@ -79,6 +79,7 @@ class Workspace:
         Returns the wire results, in the same order: what waited and could be applied after all is final.
         Writes: records, audience, operations, conflicts, what waits and what is settled.
         """
+        self._answered = {one.operation.id for one in received if one.arrived is None}
         self._decide_all(received)
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
@@ -123,8 +124,8 @@ class Workspace:
             self.past[row.id] = Past(row.record, row.store, row.outcome, row.seen, row.version)
 
     def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
-        """Write down that a person closed an operation, and let go what waited for it."""
-        self.note(received, decision)
+        """Write down that a person closed an operation, with what its author had seen, and let go what waited."""
+        self.note(self._resolved(received, None)[0], decision)
         self._results[received.operation.id]["reason"] = reason
         if received.group is not None:
             self._came.add(received.group.id)
@@ -239,9 +240,9 @@ class Workspace:
             if record not in mark.written:
                 self._before.pop(record, None)
         for family, rising in mark.rising.items():
-            _restore(self._rising, family, rising)
+            restore(self._rising, family, rising)
         for operation, past in mark.past.items():
-            _restore(self.past, operation, past)
+            restore(self.past, operation, past)
             self._came.discard(operation)
         del self._done[mark.done :]
 
@@ -350,10 +351,12 @@ class Workspace:
             self.decide(own_operation(one))
         changes = self._changes()
         changed = [self.held[record] for record in self._before]
-        joined = audience.joined(self.session, self.home.types, self.scopes, changed, self._before)
+        joined = audience.joined(self.session, self.scopes, self._rising, changed, self._before)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
-        settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
+        # What waited only within its own push is told there.
+        late = [one for one in done if one.received.arrived and one.received.operation.id not in self._answered]
+        settled = [one for one in late if one.decision.outcome in FINAL]
         first, count = 0, len(changed) + len(joined) + len(settled)
         if count:
             last = sequence.take(self.session, count, int(self.now.timestamp() * 1000), self.heard).value
@@ -361,6 +364,8 @@ class Workspace:
         seqs = {one.record.id: first + index for index, one in enumerate(changed)}
         shelf.save(self.session, changed, list(seqs.values()), new)
         shelf.publish(self.session, audience.rows(self.scopes, changed, seqs, joined, first + len(changed)))
+        self.home.save(self.session, [one.record for one in changed])
+        flag(self.session, self.home, done, self.now)
         fresh = [one for one in done if one.received.arrived is None]
         inbox.insert(self.session, [operation_row(one, seqs, self.now) for one in fresh])
         members.add(self.session, self._enlisted)
@@ -368,7 +373,6 @@ class Workspace:
         inbox.revise(self.session, [operation_row(one, seqs, self.now) for one in done if one.received.arrived])
         self._write_waiting(done, settled, first + len(changed) + len(joined))
         inbox.add_conflicts(self.session, [row for one in done for row in self._conflicts(one)])
-        self.home.save(self.session, [one.record for one in changed])
         return changes
 
     def _changes(self) -> list[Change]:
@@ -390,10 +394,3 @@ class Workspace:
         if not done.decision.conflicts:
             return ()
         return conflict_rows(self.session, done, self.held[done.received.operation.record].family, self.now)
-
-
-def _restore(values: dict[str, T], name: str, value: T | None) -> None:
-    if value is None:
-        values.pop(name, None)
-    else:
-        values[name] = value

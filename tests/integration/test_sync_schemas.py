@@ -22,7 +22,7 @@ from sync.engine.translate import Moved, Parts, Schemas, Step, codes
 from sync.engine.values import Author, Field, MergeClass, Operation, Problem, Record, RecordType, Transition
 from sync.service import push as pushing
 from sync.service import repair, resolve
-from sync.service.home import Change, Colleague
+from sync.service.home import Change, Colleague, Effect
 from sync.store import sequence
 from sync.store.base import Base
 from sync.store.database import begin_write, prepare
@@ -120,6 +120,9 @@ class Home:
 
     def complete(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         return ()
+
+    def flags(self, session: Session, effects: Sequence[Effect], now: datetime) -> Mapping[str, Sequence[str]]:
+        return {}
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         return ()
