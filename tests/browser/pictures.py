@@ -36,6 +36,7 @@ DOCUMENTED = (
     ("case", "case", (1280, 1100), "light", "en-US"),
     ("conflict", "conflict", DESK, "light", "en-US"),
     ("delivery", "delivery", DESK, "dark", "zh-CN"),
+    ("violation", "violation", (1280, 1100), "light", "zh-CN"),
     ("phone", "case", PHONE, "light", "zh-CN"),
 )
 
@@ -53,6 +54,8 @@ def views(site: Site) -> dict[str, str]:
         "kept": f"/console/quarantine/{site.quarantined}",
         "health": "/console/health",
         "alerts": "/console/alerts",
+        "violations": "/console/violations",
+        "violation": "/console/violations/item/DQ-116-1?party=org&date=2026-11-22&amount=1000&factor=remedied",
         "problems": "/problems/",
         "problem": "/problems/own_case",
         "missing": "/console/nowhere",

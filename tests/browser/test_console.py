@@ -27,6 +27,8 @@ def paths(site: Site) -> list[str]:
         "/console/health",
         "/console/alerts",
         "/console/import",
+        "/console/violations",
+        "/console/violations/item/DJ-090-1?party=citizen&date=2026-11-22&amount=300&factor=remedied",
         "/problems/",
         "/problems/own_case",
         "/console/nowhere",

@@ -198,7 +198,7 @@ def test_an_items_page_explains_a_figure(bureau: Bureau) -> None:
     console = bureau.console("shenhe", "supervisor")
     address = "/console/violations/item/DQ-116-1"
     shown = page(console, address)
-    assert all(words in shown for words in ("大气污染防治法第七十条", "2000 至 20000 元", "道路遗撒", "裁量基准未配置"))
+    assert all(words in shown for words in ("大气污染防治法第七十条", "2000–20000 元", "道路遗撒", "裁量基准未配置"))
     asked = f"{address}?party=citizen&date=2026-11-22&amount=100&factor=aged_14_17"
     assert "减轻处罚" in page(console, asked)
     assert "R05" in page(console, asked)

@@ -67,12 +67,11 @@ class Finding:
         column = COLUMNS.get(self.column)
         name = (column.zh, column.en)[index] if column else self.column
         words = FAULT_WORDS[self.code][index]
-        shown = f"“{self.value}”" if self.value else ""
         if language == "zh":
             place = f"第 {self.line} 行" if self.line else "文件"
-            return f"{place}{f'，{name}' if name else ''}：{shown}{words}"
+            return f"{place}{f'，{name}' if name else ''}：{f'“{self.value}”，' if self.value else ''}{words}"
         place = f"line {self.line}" if self.line else "the file"
-        return f"{place}{f', {name}' if name else ''}: {f'{shown} – ' if shown else ''}{words}"
+        return f"{place}{f', {name}' if name else ''}: {f'“{self.value}”, ' if self.value else ''}{words}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,9 +41,10 @@ _SHOWN = 40
 
 @dataclass(slots=True)
 class Draft:
-    """An item while its lines are read. line: its first; item: None while something is wrong with it."""
+    """An item while its lines are read. line: its first; code: as typed; item: None while something is wrong."""
 
     line: int
+    code: str
     values: dict[str, Any]
     steps: list[dict[str, Any]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
@@ -91,7 +92,7 @@ def _grouped(rows: Sequence[Sequence[str]], keys: Sequence[str], first: int) -> 
         findings = _beyond(row, keys, line)
         is_step = "zh" not in filled and any(key in STEP_COLUMNS for key in filled)
         if not is_step:
-            found.append(Draft(line, {}, findings=findings))
+            found.append(Draft(line, filled.get("code", ""), {}, findings=findings))
             found[-1].values = {key: _value(found[-1], line, key, filled.get(key, "")) for key in ITEM_COLUMNS}
         elif not found:
             loose.append(Finding(line, "step_code", "step_without_item"))
@@ -110,7 +111,7 @@ def _beyond(row: Sequence[str], keys: Sequence[str], line: int) -> list[Finding]
 
 
 def _misplaced(draft: Draft, filled: Mapping[str, str], line: int) -> Iterator[Finding]:
-    if "code" in filled and filled["code"] != draft.values.get("code"):
+    if "code" in filled and filled["code"] != draft.code:
         yield Finding(line, "code", "of_another_item", filled["code"][:_SHOWN])
     for key in filled:
         if key in ITEM_COLUMNS and key not in ("code", "valid_from"):
