@@ -52,13 +52,14 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
-    home = Bureau(config.region, config.offline_ttl_s, Box(*config.city_box))
+    keys = Keys.open(config.data / "keys")
+    home = Bureau(config.region, config.offline_ttl_s, keys, Box(*config.city_box))
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))
     uploads = Uploads(config.data / "uploads", blobs, now, limits)
     app.extensions["fieldpost"] = Services(
         config=config,
-        keys=Keys.open(config.data / "keys"),
+        keys=keys,
         metrics=metrics,
         home=home,
         blobs=blobs,

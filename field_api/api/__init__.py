@@ -10,6 +10,7 @@ from field_api.api import (
     documentation,
     evidence,
     later,
+    parties,
     quarantine,
     reviews,
     service,
@@ -18,6 +19,7 @@ from field_api.api import (
     terminals,
     tokens,
     uploads,
+    vehicles,
 )
 
 
@@ -33,6 +35,8 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         quarantine.blueprint,
         reviews.blueprint,
+        parties.blueprint,
+        vehicles.blueprint,
         sets.blueprint,
         audits.blueprint,
         later.blueprint,
