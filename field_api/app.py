@@ -53,9 +53,11 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
         SQLALCHEMY_RECORD_QUERIES=False,
     )
     metrics = Metrics(config.data / "metrics")
+    keys = Keys.open(config.data / "keys")
     home = Bureau(
         config.region,
         config.offline_ttl_s,
+        keys,
         Box(*config.city_box),
         terms=terms_of(config),
         law=config.law,
@@ -65,7 +67,7 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
     uploads = Uploads(config.data / "uploads", blobs, now, limits)
     app.extensions["fieldpost"] = Services(
         config=config,
-        keys=Keys.open(config.data / "keys"),
+        keys=keys,
         metrics=metrics,
         home=home,
         blobs=blobs,

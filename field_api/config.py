@@ -48,6 +48,7 @@ class Config:
     city_box: tuple[float, float, float, float] = CITY_BOX
     web_threads: int = 8
     trusted_proxies: int = 0
+    first_offence_days: int = 730
     silent_after_s: float = 86_400.0
     parked_after_s: float = 86_400.0
     law: Mapping[str, int | str | None] = field(default_factory=dict, hash=False)
@@ -92,6 +93,7 @@ class Config:
             backoff_ms=int(_number(environ, "FIELDPOST_BACKOFF_MS", 0, minimum=0)),
             web_threads=int(_number(environ, "FIELDPOST_WEB_THREADS", 8, minimum=1)),
             trusted_proxies=int(_number(environ, "FIELDPOST_TRUSTED_PROXIES", 0, minimum=0)),
+            first_offence_days=int(_number(environ, "FIELDPOST_FIRST_OFFENCE_DAYS", 730, minimum=1)),
             silent_after_s=_number(environ, "FIELDPOST_SILENT_AFTER_S", 86_400.0),
             parked_after_s=_number(environ, "FIELDPOST_PARKED_AFTER_S", 86_400.0),
             law=_law(environ),

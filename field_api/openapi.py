@@ -302,7 +302,7 @@ def _content(key: str, described: Spec, media_type: str) -> dict[str, Any]:
     schema: Any = described.dump or {"type": "object" if media_type == JSON else "string"}
     content: dict[str, Any] = {"schema": {"type": "array", "items": schema} if described.many else schema}
     if example := EXAMPLES.get(key, {}).get("answer"):
-        content["example"] = example
+        content["example"] = [example] if described.many else example
     return content
 
 

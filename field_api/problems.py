@@ -164,6 +164,8 @@ _K = [
           "结案后再审核通过；需要补充的可以退回。", "Pass it once its unit has closed it; it may be returned before."),
     _kind("changed_meanwhile", 409, "fix", "您查看之后内容又有改动", "It was changed after you looked at it",
           "请刷新，看过新内容再作决定。", "Reload, look at what is new, and decide again."),
+    _kind("already_merged", 409, "fix", "此当事人已合并", "This party was merged already",
+          "请刷新，从合并后的当事人继续。", "Reload, and go on from the party it was merged into."),
     _kind("already_resolved", 409, "fix", "此冲突已有处理结果", "This conflict was settled already",
           "请刷新查看结果。", "Reload to see how."),
     _kind("amount_differs", 409, "fix", "金额与所列各笔之和不符", "The amount is not the sum of what is listed",

@@ -14,6 +14,7 @@ from field_api.api import (
     law,
     ledger,
     number_blocks,
+    parties,
     quarantine,
     reviews,
     service,
@@ -22,6 +23,7 @@ from field_api.api import (
     terminals,
     tokens,
     uploads,
+    vehicles,
     violations,
 )
 
@@ -39,6 +41,8 @@ def blueprints() -> list[Blueprint]:
         conflicts.blueprint,
         quarantine.blueprint,
         reviews.blueprint,
+        parties.blueprint,
+        vehicles.blueprint,
         sets.blueprint,
         audits.blueprint,
         law.blueprint,

@@ -22,6 +22,8 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from field_api.auth.sealing import Seal
+
 KEY_BYTES = 32
 _log = logging.getLogger("fieldpost.keys")
 
@@ -67,8 +69,12 @@ class _Signer:
 class Keys:
     """The keys of one installation, held in memory and taken up anew where the folder has a newer one."""
 
-    def __init__(self, folder: Path, signers: tuple[_Signer, ...], secret: bytes) -> None:
+    def __init__(
+        self, folder: Path, signers: tuple[_Signer, ...], secret: bytes, personal: bytes | None = None
+    ) -> None:
         self._folder = folder
+        # For the numbers of people; of its own file, so that it can be kept apart from what signs.
+        self.personal = Seal(personal or hmac.digest(secret, b"fieldpost/personal/1", "sha256"))
         self._signers = signers
         self._secret = secret
 
@@ -83,7 +89,8 @@ class Keys:
         seed = _read_or_make(folder / "receipts.key")
         made_at = datetime.fromtimestamp((folder / "receipts.key").stat().st_mtime, UTC)
         first = _Signer(seed, made_at)
-        return cls(folder, _with_successors(folder, (first,)), _read_or_make(folder / "secret.key"))
+        secret, personal = _read_or_make(folder / "secret.key"), _read_or_make(folder / "personal.key")
+        return cls(folder, _with_successors(folder, (first,)), secret, personal)
 
     @property
     def kid(self) -> str:

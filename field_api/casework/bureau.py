@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from field_api.auth import assignments
+from field_api.auth.keys import Keys
 from field_api.auth.sessions import identity_of
 from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
@@ -19,14 +20,16 @@ from field_api.casework.declare import row_maker
 from field_api.casework.judgement import Law
 from field_api.casework.law.coordinates import MEISHAN, Box
 from field_api.casework.law.deadlines import Terms
+from field_api.casework.parties import register
 from field_api.casework.schemas import SCHEMAS
 from field_api.casework.types import MODELS, TYPES
+from field_api.casework.vehicles import dossier
 from sync.engine.translate import Schemas
 from sync.engine.values import Operation, Problem, Record, RecordType
 from sync.service.home import Change, Colleague, Effect
 from sync.store.upsert import upsert
 
-_MAKERS = {name: row_maker(model) for name, model in MODELS.items()}
+_MAKERS = {name: row_maker(model, TYPES[name].masked) for name, model in MODELS.items()}
 _NO_UNIT = {"pointer": "/set/for_unit", "code": "not_in_list", "message": "没有这个中队 · there is no such unit"}
 _AUTHORED = frozenset({"incident", "case", "vehicle_check", "measure", "proceeding", "call", "task"})
 
@@ -41,6 +44,7 @@ class Bureau:
 
     region: str
     offline_ttl_s: int
+    keys: Keys
     city: Box = MEISHAN
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
@@ -106,6 +110,8 @@ class Bureau:
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
         doubts.note(session, changes, self.city, now)
+        register.note(session, changes, self.keys, now)
+        dossier.note(session, changes)
         ledger.react(session, changes, now)
         deadlines.react(session, changes, now, self.terms)
         judged = judgement.react(session, changes, self.law, now)

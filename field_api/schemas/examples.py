@@ -15,6 +15,10 @@ _EDIT = "0192f0c2-5a70-7c94-9d81-bf7e8091a2b3"
 _CONFLICT = "0192f0c2-6b80-7da5-8e92-c08f91a2b3c4"
 _INCIDENT = "0192f0c2-7c90-7eb6-9fa3-d190a2b3c4d5"
 _SIGNATURE = "A" * 86
+_PARTY = "0192f0c2-8da0-7fc7-80b4-e2a1b3c4d5e6"
+_OTHER_PARTY = "0192f0c2-9eb0-70d8-91c5-f3b2c4d5e6f7"
+_MASKED = {"id": _PARTY, "kind": "citizen", "name": "演示当事人", "shop_name": "演示小店", "id_type": "id_card",
+           "uscc": None, "id_no": "5114************35", "phone": "138******00"}
 
 _COPY: dict[str, Any] = {
     "name": "copy",
@@ -43,6 +47,9 @@ PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
             "schema": {"type": "string", "pattern": "^20[0-9]{2}-[01][0-9]$"},
         },
         {"name": "unit", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 32}},
+    ],
+    "GET /parties/{party}": [
+        {"name": "violation", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}},
     ],
     "GET /docs": [
         {
@@ -296,5 +303,23 @@ EXAMPLES: Mapping[str, Mapping[str, Any]] = {
         "request": {"id": _EDIT, "verdict": "passed", "base": 8},
         "answer": {"id": _EDIT, "outcome": "applied", "version": 9},
     },
+    "POST /parties/search": {"request": {"phone": "13800000000"}, "answer": _MASKED},
+    "GET /parties/duplicates": {"answer": {"by": "phone", "parties": [_MASKED, _MASKED | {"id": _OTHER_PARTY}]}},
+    "GET /parties/{party}": {"answer": _MASKED | {
+        "cases": [{"case": _CASE, "case_no": "511402202611220001", "status": "closed", "unit": "u1",
+                   "violations": ["category:0406"], "decided_at": "2026-11-22T02:00:00.000+00:00"}],
+        "first_offence": False, "look_back_days": 730,
+    }},
+    "POST /parties/{party}/merge": {"request": {"into": _OTHER_PARTY}, "answer": {"id": _OTHER_PARTY}},
+    "POST /parties/{party}/unmask": {
+        "request": {"reason": "核对送达地址"},
+        "answer": {"id": _PARTY, "id_no": "511402199003071235", "phone": "13800000000"},
+    },
+    "GET /vehicles/{plate}": {"answer": {
+        "plate": "川Z00000", "shape": "ordinary", "city": "眉山", "vehicle": {"plate_kind": "01"}, "company": None,
+        "permits": [], "watch": {"entries": [{"reason": "spills", "note": None, "valid_to": None}],
+                                 "imported_at": "2026-11-22T02:00:00.000+00:00"},
+        "checks": [], "cases": [], "measures": [], "doubts": [],
+    }},
     "GET /sets/{name}": {"answer": {"header": "eyJhbGciOiJFZERTQSJ9.e30.c2ln", "added": "A" * 64, "removed": ""}},
 }

@@ -23,9 +23,14 @@ def upgrade() -> None:
     _create_lookup_entry()
     _create_transport_permit()
     _create_vehicle()
+    _create_case_plate()
 
 
 def downgrade() -> None:
+    with op.batch_alter_table('case_plate', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_case_plate_case'))
+
+    op.drop_table('case_plate')
     with op.batch_alter_table('vehicle', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_vehicle_company'))
 
@@ -160,3 +165,14 @@ def _create_vehicle() -> None:
     )
     with op.batch_alter_table('vehicle', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_vehicle_company'), ['company'], unique=False)
+
+
+def _create_case_plate() -> None:
+    op.create_table('case_plate',
+    sa.Column('plate', sa.String(length=12), nullable=False),
+    sa.Column('case', sync.store.base.Id(length=36), nullable=False),
+    sa.ForeignKeyConstraint(['case'], ['case.id'], name=op.f('fk_case_plate_case')),
+    sa.PrimaryKeyConstraint('plate', 'case', name=op.f('pk_case_plate'))
+    )
+    with op.batch_alter_table('case_plate', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_case_plate_case'), ['case'], unique=False)

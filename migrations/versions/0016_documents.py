@@ -1,6 +1,6 @@
 """documents: what papers say, their copies, who was given them.
 
-Revision 0016, after 0014.
+Revision 0016, after 0015.
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 import sync.store.base
 
 revision = "0016"
-down_revision = "0014"
+down_revision = "0015"
 branch_labels = None
 depends_on = None
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from field_api.casework.sets import shelf
+from field_api.auth.tables import Unit
+from field_api.casework.sets import shelf, watch
 from field_api.casework.vehicles import register
 from field_api.casework.vehicles.models import Company, TransportPermit, Vehicle
 from field_api.cli import cli
+from tests.integration.field import Terminal, terminal
 from tests.integration.people import Bureau
 from tests.unit.test_law_identifiers import uscc
 
@@ -91,3 +94,40 @@ def test_the_commands_take_a_good_file_and_refuse_a_bad_one_whole(app: Flask, bu
     assert "carriers: 1 entries" in run(app, "watch", "status").output
     path.write_text("号牌号码,所有人\n川Z00000,演示\n", encoding="utf-8")
     assert run(app, "vehicles", "import", str(path)).exit_code == 0
+
+
+def test_a_vehicles_file_gathers_what_happened_to_it_in_ones_scope(app: Flask, bureau: Bureau) -> None:
+    """Checks as tractor or trailer, cases that name the plate or share the incident; of another unit's, nothing."""
+    police, city = terminal(bureau, "wang", "liaison"), terminal(bureau, "zhang")
+    incident = police.create("incident", description="抛撒")
+    check = police.create("vehicle_check", incident=incident["record"], plate="川Z00000", trailer_plate="川Z0000挂",
+                          plate_kind="15")  # fmt: skip
+    police.done(incident, check)
+    shared = city.create("case", incident=incident["record"])
+    named = city.create("case", plates=["川Z00000"])
+    city.done(shared, named)
+    write_permits(bureau, "演-1,川Z00000,演示公司,渣土,,,2026-01-01,2026-12-31\n")
+    _, rows = watch.take("号牌号码,原因\n川Z00000,spills\n".encode())
+    bureau.change(lambda session: watch.replace(session, b"k" * 32, rows, NOW, "演示"))
+    found = file_of(city, "川Z·00000")
+    assert (found["shape"], found["city"]) == ("ordinary", "眉山")
+    assert [one["id"] for one in found["checks"]] == [check["record"]]
+    assert {one["id"] for one in found["cases"]} == {shared["record"], named["record"]}
+    assert [one["permit_no"] for one in found["permits"]] == ["演-1"]
+    assert [one["reason"] for one in found["watch"]["entries"]] == ["spills"]
+    assert [(one["record"], one["code"]) for one in found["doubts"]] == [(check["record"], "plate_kind_differs")]
+    assert [one["id"] for one in file_of(city, "川Z0000挂")["checks"]] == [check["record"]]
+    city.done(city.patch("case", named["record"], 1, plates=["川Z00009"]))
+    assert {one["id"] for one in file_of(city, "川Z00000")["cases"]} == {shared["record"]}
+    bureau.change(lambda session: session.add(Unit(id="u2", name="二")))
+    stranger = terminal(bureau, "yi", "liaison", unit="u2")
+    theirs = file_of(stranger, "川Z00000")
+    assert (theirs["checks"], theirs["cases"], len(theirs["permits"])) == ([], [], 1)
+    answer = city.handheld.client.get("/api/v1/vehicles/川Z1", headers=city.handheld.bearer)
+    assert answer.status_code == 404
+
+
+def file_of(own: Terminal, plate: str) -> dict[str, Any]:
+    answer = own.handheld.client.get(f"/api/v1/vehicles/{plate}", headers=own.handheld.bearer)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json)

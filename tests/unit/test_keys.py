@@ -34,7 +34,7 @@ def test_any_number_of_starts_at_once_end_with_one_key(tmp_path: Path) -> None:
         thread.join()
     assert len(opened) == 8
     assert len({(keys.kid, keys.mac("x", b"y")) for keys in opened}) == 1
-    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["receipts.key", "secret.key"]
+    assert sorted(path.name for path in (tmp_path / "keys").iterdir()) == ["personal.key", "receipts.key", "secret.key"]
 
 
 def test_only_the_owner_reads_the_keys(tmp_path: Path) -> None:

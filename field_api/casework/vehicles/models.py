@@ -59,3 +59,13 @@ class TransportPermit(Base):
     valid_from: Mapped[str] = mapped_column(sa.String(10))
     valid_to: Mapped[str] = mapped_column(sa.String(10))
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CasePlate(Base):
+    """A plate that a case names; a list inside a record can be searched by no index."""
+
+    __tablename__ = "case_plate"
+    __table_args__ = (sa.Index(None, "case"),)
+
+    plate: Mapped[str] = mapped_column(sa.String(12), primary_key=True)
+    case: Mapped[str] = mapped_column(Id, sa.ForeignKey("case.id"), primary_key=True)
