@@ -16,7 +16,7 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from field_api import gauges, observe, outgoing
+from field_api import gauges, languages, observe, outgoing
 from field_api.api import blueprints
 from field_api.auth.keys import Keys
 from field_api.casework.bureau import Bureau
@@ -108,12 +108,6 @@ def _engine_options(url: str) -> dict[str, Any]:
     return {**shared, "pool_size": 10, "max_overflow": 10, "pool_pre_ping": True}
 
 
-def language() -> str:
-    """The caller's language, `zh` unless English is asked for first."""
-    best = request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh-CN")
-    return "en" if best == "en" else "zh"
-
-
 def _name_request() -> None:
     given = request.headers.get("X-Request-Id", "")
     g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
@@ -140,7 +134,7 @@ def _to_problem(error: Exception) -> Response:
         response = problem_response(problem, request_id)
     else:
         response = Response(
-            orjson.dumps(document(problem, language(), request_id)),
+            orjson.dumps(document(problem, languages.asked_for(), request_id)),
             status=problem.kind.status,
             content_type="application/problem+json",
         )

@@ -209,5 +209,11 @@ def document(problem: Problem, language: str, request_id: str) -> dict[str, Any]
         "retry": kind.retry,
     }
     if problem.errors:
-        body["errors"] = problem.errors
+        body["errors"] = [one | {"message": in_language(one["message"], language)} for one in problem.errors]
     return body | problem.extra
+
+
+def in_language(message: str, language: str) -> str:
+    """One half of a message that is kept in both languages, `中文 · English`."""
+    zh, both, en = message.partition(" · ")
+    return en if both and language == "en" else zh

@@ -277,9 +277,7 @@ class Oracle(GroupHouse):
         """A person closes a quarantined operation."""
         one = self._kept[operation]
         one.result = {"outcome": "dismissed", "reason": reason}
-        if isinstance(one.payload.get("base"), dict):
-            # The server forgets at a dismissal what the author had seen by way of another operation; see the document.
-            one.seen = 0
+        one.seen = self._seen_at_last(one)
         self._answering = set()
         self._took_effect(one)
         self._run()

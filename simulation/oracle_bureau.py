@@ -69,8 +69,7 @@ def at_once(case: Record, writes: list[Write], photos: list[Record]) -> dict[str
 
 def at_the_end(case: Record, of_photos: list[Write], photos: list[Record]) -> Iterator[dict[str, Any]]:
     """What follows once all that came together is done: a number, and what new or judged photos mean."""
-    # What is void by then gets no number any more.
-    if case.body["status"] != "draft" and case.body["case_no"] is None and case.void is None:
+    if case.body["status"] != "draft" and case.body["case_no"] is None:
         yield {"case_no": ANY}
     yield _of_case(case, of_photos, photos, judged_anew=bool(of_photos))
 

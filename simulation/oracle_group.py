@@ -34,7 +34,7 @@ class GroupHouse(House):
         elif members.index(one) >= size or any(each.outcome == "dismissed" or _own(each) for each in others):
             self._hold_back([one])
         elif len(members) < size:
-            one.waits, one.late = [one.payload["group"]["id"]], True
+            one.waits = [one.payload["group"]["id"]]
             one.result = {"outcome": "parked", "waits_for": AnyOrder(one.waits)}
         else:
             self._together(members[:size])
@@ -58,7 +58,7 @@ class GroupHouse(House):
         inside = {each.id for each in members}
         inside |= {each.payload["record"] for each in members if each.payload["action"] == "create"}
         for each in members:
-            each.waits, each.late = [name for name in waits if name not in inside], True
+            each.waits = [name for name in waits if name not in inside]
             each.result = {"outcome": "parked", "waits_for": AnyOrder(each.waits)}
             if culprit is not None:
                 each.result = quarantined(code if each is culprit else "group_incomplete")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from simulation import oracle_bureau as bureau
+from simulation.oracle_form import malformed
 from simulation.oracle_merge import (
     Author,
     Edit,
@@ -48,7 +49,6 @@ class Kept:
     copied: bool = False
     result: Result = field(default_factory=dict)
     waits: list[str] = field(default_factory=list)
-    late: bool = False
     done: int = 0
     authored_ms: float | None = None
     blind: bool = False
@@ -70,7 +70,6 @@ class House:
         self.blobs: set[str] = set()
         self._records: dict[str, Record] = {}
         self._families: dict[str, set[str]] = {}
-        self._published: dict[str, set[str]] = {}
         self._kept: dict[str, Kept] = {}
         self._settled: dict[str, list[Result]] = {}
         self._conflicts: dict[tuple[str, str], dict[str, Any]] = {}
@@ -136,7 +135,7 @@ class House:
             return
         one.waits = self._needs(one)
         if one.waits:
-            circle, one.late = self._circle(one), True
+            circle = self._circle(one)
             one.result = quarantined("cycle") if circle else {"outcome": "parked", "waits_for": AnyOrder(one.waits)}
             return
         try:
@@ -150,13 +149,12 @@ class House:
     def _took_effect(self, one: Kept) -> None:
         one.done = self._turn
         self._news.add(one.id)
-        if one.late or one.id not in self._answering:
+        if one.id not in self._answering:
             self._settled.setdefault(one.terminal, []).append(bare(one.id, one.result, one.flags))
 
     def _run(self) -> None:
         """Let the server react and wake what waited, until nothing follows."""
         while True:
-            self._publish()
             self._react()
             news, self._news = self._news, set()
             woken = [one for one in self._kept.values() if one.outcome == "parked" and news & set(one.waits)]
@@ -165,15 +163,6 @@ class House:
             for one in sorted(woken, key=lambda each: each.arrival):
                 if one.outcome == "parked":
                     self._try(one)
-
-    def _publish(self) -> None:
-        """Keep of what families were opened to only what stands now: a grid of a moment was shown to nobody."""
-        for family, scopes in self._families.items():
-            before = self._published.get(family, set())
-            if scopes != before:
-                members = (one for one in self._records.values() if one.family == family)
-                now = before.union(*(bureau.brought(one) for one in members))
-                self._families[family], self._published[family] = set(now), now
 
     def _react(self) -> None:
         self._follow()
@@ -295,6 +284,11 @@ class House:
             named = self._kept[base["operation"]]
             return named.seen if named.store == one.store else int(named.result.get("version", 0))
         return base if isinstance(base, int) else 0
+
+    def _seen_at_last(self, one: Kept) -> int:
+        """What an author had seen whose operation a person closes; 0 where that hangs on what never took effect."""
+        unknown = malformed(one.payload) or not all(self._effective(name) for name in _named_base(one.payload))
+        return 0 if unknown or self._rests_elsewhere(one) else self._seen(one)
 
     def _create(self, one: Kept, edit: Edit, record: Record | None) -> Result:
         kind = self.declared["types"][edit.type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Blueprint
 
 from field_api.api import (
+    audits,
     conflicts,
     documentation,
     evidence,
@@ -33,6 +34,7 @@ def blueprints() -> list[Blueprint]:
         quarantine.blueprint,
         reviews.blueprint,
         ledger.blueprint,
+        audits.blueprint,
         later.blueprint,
         documentation.blueprint,
     ]

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, current_app, render_template, request
 
-from field_api import openapi
+from field_api import languages, openapi
 from field_api.endpoint import Answer, Context, endpoint
 from field_api.problems import CATALOGUE
 from field_api.schemas.words import TAGS
@@ -131,7 +131,7 @@ def _type(schema: dict[str, Any]) -> str:
 def _page(template: str, **values: Any) -> Answer:
     language = request.args.get("lang")
     if language not in _LANGUAGES:
-        language = "en" if request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh-CN") == "en" else "zh"
+        language = languages.asked_for()
     zh = language == "zh"
     text = render_template(template, zh=zh, lang=_LANGUAGES[language], **values)
     headers = {"Content-Language": _LANGUAGES[language], "Vary": "Accept-Language"}

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from flask import Blueprint, request
 
-from field_api.auth import terminals, wipes
+from field_api.auth import limits, terminals, wipes
 from field_api.auth.identity import Identity
 from field_api.casework import imports, pushes, schema
 from field_api.casework.schemas import SCHEMAS
@@ -148,7 +148,7 @@ def pull(context: Context, asked: pulling.Asked) -> Answer:
     load=RepairLoad,
     dump=RepairDump,
     tag="sync",
-    problems=("cursor_expired", "cursor_invalid", "envelope_invalid"),
+    problems=("cursor_expired", "cursor_invalid", "envelope_invalid", "too_many_requests"),
 )
 def repair(context: Context, asked: pulling.Asked) -> Answer:
     return _page(context, asked)
@@ -160,6 +160,8 @@ def _page(context: Context, asked: pulling.Asked) -> Answer:
     reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
     types, mac = services().home.types, context.keys.mac
     try:
+        if asked.buckets is not None:
+            write(session, lambda: _count_repair(context, reader, asked), at_most=context.config.writers_limit)
         page = read(session, lambda: pulling.pull(session, types, reader, asked, mac))
     except pulling.CursorInvalid:
         raise Problem("cursor_invalid") from None
@@ -171,6 +173,12 @@ def _page(context: Context, asked: pulling.Asked) -> Answer:
     if NDJSON in request.headers.get("Accept", ""):
         return Answer(page.as_lines(), media_type=NDJSON)
     return Answer(page.as_object())
+
+
+def _count_repair(context: Context, reader: pulling.Reader, asked: pulling.Asked) -> None:
+    """Let a terminal that never meets its sums not occupy the server: each repair reads all that it may hold."""
+    if pulling.begins_repair(context.session, reader, asked, context.keys.mac):
+        limits.count_attempt(context.session, limits.repair_subject(reader.terminal), limits.REPAIRS, context.now)
 
 
 def _with_orders(page: pulling.Page, identity: Identity) -> pulling.Page:

@@ -1,4 +1,4 @@
-"""How often one may try a password: counted before the work, kept in the database, bounded in number.
+"""How often one may try a password, or ask for a repair: counted before the work, kept in the database, bounded.
 
 Whom an attempt is counted against decides who can be locked out: on terminals the terminal (its signature is
 checked first, so no stranger can use up its attempts), at the console the user name together with the source.
@@ -22,11 +22,17 @@ WINDOW = timedelta(minutes=15)
 PER_TERMINAL = 20
 PER_NAME_AND_SOURCE = 8
 PER_SOURCE = 100
+REPAIRS = 20
 
 
 def terminal_subject(terminal: str) -> str:
     """Whom a terminal's sign-ins are counted against."""
     return _digest("terminal", terminal)
+
+
+def repair_subject(terminal: str) -> str:
+    """Whom a terminal's repairs are counted against."""
+    return _digest("repair", terminal)
 
 
 def console_subjects(username: str, address: str | None) -> tuple[tuple[str, int], ...]:

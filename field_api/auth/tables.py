@@ -125,7 +125,7 @@ class ConsoleSession(Base):
 
 
 class SignInAttempts(Base):
-    """How often one subject tried to sign in within its window; the subject is a digest."""
+    """How often one subject tried to sign in, or had itself repaired, within its window; the subject is a digest."""
 
     __tablename__ = "sign_in_attempts"
 

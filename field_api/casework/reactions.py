@@ -99,7 +99,8 @@ def _has_arrived(piece: Record) -> bool:
 
 
 def _lacks_number(case: Record) -> bool:
-    return case.body["status"] != "draft" and not case.body["case_no"] and case.void is None
+    # One that was voided in the same batch too: its number must not depend on how the batch was split.
+    return case.body["status"] != "draft" and not case.body["case_no"]
 
 
 def _is_numbered(change: Change) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from field_api.auth.identity import Identity
 from field_api.auth.tables import Officer
@@ -70,6 +70,7 @@ class Subject:
     case: str | None
     case_no: str | None
     address: str | None
+    void: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,14 @@ def _with_words(session: Session, rows: Sequence[Mapping[str, Any]]) -> Conflict
 
 def _subjects(session: Session, records: set[str]) -> dict[str, Subject]:
     """The case of each record: itself, or the one above it; an incident and a check have none of their own."""
+    above = aliased(RecordRow)
     query = (
-        sa.select(RecordRow.id.label("record"), Case.id, Case.case_no, Case.address)
+        sa.select(RecordRow.id.label("record"), Case.id, Case.case_no, Case.address, above.void)
         .join(Case, sa.or_(Case.id == RecordRow.id, Case.id == RecordRow.parent))
+        .join(above, above.id == Case.id)
         .where(RecordRow.id.in_(records))
     )
-    return {row.record: Subject(row.id, row.case_no, row.address) for row in session.execute(query)}
+    return {row.record: Subject(row.id, row.case_no, row.address, row.void) for row in session.execute(query)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,7 @@ def conflict(session: Session, identity: Identity, conflict_id: str) -> OneConfl
     if row is None:
         raise Problem("not_found")
     found = _with_words(session, [resolve.wire(row)])
-    subject = found.subjects.get(row.record, Subject(None, None, None))
+    subject = found.subjects.get(row.record, Subject(None, None, None, None))
     return OneConflict(found.rows[0], orjson.loads(row.body).get(row.field), subject, found.names)
 
 
@@ -151,7 +154,7 @@ def deliveries(session: Session, identity: Identity, state: str) -> DeliveryList
     counted = base.add_columns(OutboxRow.state, sa.func.count()).group_by(OutboxRow.state)
     counts = pairs(session.execute(counted))
     outbox_columns = (OutboxRow.id, OutboxRow.state, OutboxRow.attempts, OutboxRow.reason, OutboxRow.version)
-    case_columns = (Case.id.label("case"), Case.case_no, Case.address, Case.category, Case.task_no)
+    case_columns = (Case.id.label("case"), Case.case_no, Case.address, Case.category, Case.task_no, RecordRow.void)
     rank = sa.case({name: place for place, name in enumerate(STATES)}, value=OutboxRow.state)
     query = (
         base.add_columns(*outbox_columns, *case_columns, OutboxRow.due_at, OutboxRow.created_at)

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 from flask import Response, g, request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from field_api import languages
 from field_api.auth.console import csrf_token
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
@@ -22,7 +23,7 @@ from field_api.console import show
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
 from field_api.endpoint import Answer, Caller, Context, Mode, endpoint
 from field_api.extensions import services
-from field_api.problems import CATALOGUE, Problem
+from field_api.problems import CATALOGUE, Problem, in_language
 from sync.engine.kinds import UUID
 from sync.store.ids import new_id
 
@@ -58,6 +59,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.globals.update(CATALOGUE=CATALOGUE, ENUMS=ENUMS, FINISHED=FINISHED, new_id=new_id, show=show)
+TEMPLATES.globals.update(in_language=in_language)
 
 
 def page(*, caller: Caller = "console", mode: Mode = "read") -> Callable[[Callable[..., Any]], Callable[..., Response]]:
@@ -81,8 +83,7 @@ def language() -> str:
     chosen = request.cookies.get(LANGUAGE_COOKIE)
     if chosen in LANGUAGES:
         return chosen
-    best = request.accept_languages.best_match(["zh-CN", "zh", "en"], "zh-CN")
-    return "en" if best == "en" else "zh"
+    return languages.asked_for()
 
 
 def render(

@@ -125,9 +125,3 @@ def camera_place(facts: Mapping[str, Any]) -> str:
     if facts.get("gps_lng") is None:
         return "—"
     return f"{facts['gps_lng']:.5f}, {facts['gps_lat']:.5f} · {facts.get('gps_datum') or '?'}"
-
-
-def in_language(message: str, language: str) -> str:
-    """One half of a message that the engine keeps in both languages, `中文 · English`."""
-    zh, both, en = message.partition(" · ")
-    return en if both and language == "en" else zh

@@ -26,6 +26,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "sign_out": ("退出", "Sign out"),
     "none": ("—", "—"),
     "server": ("服务器", "the server"),
+    "voided": ("已作废", "Voided"),
     "unknown_person": ("未知人员", "somebody unknown"),
     "shown_first": ("只显示前 {count} 条。", "Only the first {count} are shown."),
     "back_to_cases": ("返回案件", "Back to the cases"),

@@ -25,6 +25,15 @@ PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
             "schema": {"type": "string", "enum": ["open", "resolved"], "default": "open"},
         }
     ],
+    "GET /audits": [
+        {
+            "name": "month",
+            "in": "query",
+            "required": True,
+            "schema": {"type": "string", "pattern": "^20[0-9]{2}-[01][0-9]$"},
+        },
+        {"name": "unit", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 32}},
+    ],
     "GET /docs": [
         {
             "name": "lang",

@@ -178,7 +178,7 @@ def parse_time(value: Any) -> datetime | None:
     try:
         moment = datetime.fromisoformat(value.upper())
         # A time near year 1 or 9999 overflows when it is moved to UTC.
-        return moment if moment.tzinfo is not None and 1900 < moment.year < 9000 else None
+        return moment if 1900 < moment.year < 9000 else None
     except ValueError:
         return None
 

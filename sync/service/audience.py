@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from sync.engine.values import Record, RecordType
+from sync.engine.values import Record
 from sync.store import records as shelf
 from sync.store.records import Held
 
@@ -16,19 +16,17 @@ Joined = tuple[str, str, str]
 
 def joined(
     session: Session,
-    types: Mapping[str, RecordType],
     scopes: Mapping[str, set[str]],
+    rising: Mapping[str, set[str]],
     changed: Sequence[Held],
     before: Mapping[str, Record | None],
 ) -> list[Joined]:
     """What families gain by these changes: (scope, a record that it did not see before, family).
 
-    scopes: by family; those that are gained are added. before: the changed records as they stood.
+    scopes: by family; those that are gained are added. rising: what each change brought, though the next one
+    took it away; else it would depend on how a batch is split. before: the changed records as they stood.
     """
-    gained: dict[str, set[str]] = {}
-    for one in changed:
-        brought = types[one.record.type].scopes(one.record.body)
-        gained.setdefault(one.family, set()).update(brought - scopes[one.family])
+    gained = {one.family: rising[one.family] - scopes[one.family] for one in changed}
     touched = {one.record.id for one in changed}
     # A family whose root is new has no other members.
     grown = [family for family, new in gained.items() if new and before.get(family, family) is not None]

@@ -38,14 +38,6 @@ _FAULTS = {
 }
 
 
-def restore(values: dict[str, T], name: str, value: T | None) -> None:
-    """Put back what stood under a name; None: nothing did."""
-    if value is None:
-        values.pop(name, None)
-    else:
-        values[name] = value
-
-
 @dataclass(frozen=True, slots=True)
 class Mark:
     """How the records of some operations stood before these were tried.
@@ -59,6 +51,14 @@ class Mark:
     past: Mapping[str, Past | None]
     done: int
     savepoint: SessionTransaction
+
+
+def restore(values: dict[str, T], name: str, value: T | None) -> None:
+    """Have a value stand again, or be absent again."""
+    if value is None:
+        values.pop(name, None)
+    else:
+        values[name] = value
 
 
 @dataclass(slots=True)

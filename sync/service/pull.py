@@ -17,7 +17,18 @@ from sync.engine.values import RecordType
 from sync.service.paging import EVERYONE, Building, CursorExpired, Reader
 from sync.store import scopesets, sequence, waiting
 
-__all__ = ["EVERYONE", "LANES", "MAX_LIMIT", "Asked", "CursorExpired", "CursorInvalid", "Page", "Reader", "pull"]
+__all__ = [
+    "EVERYONE",
+    "LANES",
+    "MAX_LIMIT",
+    "Asked",
+    "CursorExpired",
+    "CursorInvalid",
+    "Page",
+    "Reader",
+    "begins_repair",
+    "pull",
+]
 
 Mac = Callable[[str, bytes], bytes]
 MAX_SETTLED = 500
@@ -61,6 +72,17 @@ class Page:
     def as_lines(self) -> bytes:
         """A change a line, and the rest of the object as the last: whoever reads may stop at any line."""
         return b"\n".join([*self.changes, b"{" + self.rest, b""])
+
+
+def begins_repair(session: Session, reader: Reader, asked: Asked, mac: Mac) -> bool:
+    """Say whether what is asked for compares all that the terminal holds, and does not just go on with a repair.
+
+    Raises:
+        CursorInvalid, CursorExpired.
+    """
+    if asked.buckets is None or not asked.cursor:
+        return asked.buckets is not None
+    return _open(asked.cursor, _binding(reader, sequence.epoch(session)), mac).refill is None
 
 
 def pull(session: Session, types: Mapping[str, RecordType], reader: Reader, asked: Asked, mac: Mac) -> Page:

@@ -63,7 +63,8 @@ def dismiss(session: Session, home: Home, operation: str, repair: Repair, now: d
     """
     row = _open(session, operation)
     received = revive(row, home.schemas, _noted(repair, now))
-    return Workspace(session, home, now).close(received, Decision(Outcome.DISMISSED, None), repair.reason)
+    space = Workspace(session, home, now, past=_past(session, row))
+    return space.close(received, Decision(Outcome.DISMISSED, None), repair.reason)
 
 
 def _open(session: Session, operation: str) -> Any:

@@ -69,6 +69,7 @@ class Workspace:
         self.waits: dict[str, tuple[str, ...]] = {}
         self._came: set[str] = set()
         self._blind: set[str] = set()
+        self._answered: set[str] = set()
         self._groups = Groups(self)
         self._enlisted: list[dict[str, Any]] = []
 
@@ -78,6 +79,7 @@ class Workspace:
         Returns the wire results, in the same order: what waited and could be applied after all is final.
         Writes: records, audience, operations, conflicts, what waits and what is settled.
         """
+        self._answered = {one.operation.id for one in received if one.arrived is None}
         self._decide_all(received)
         for _ in range(MAX_ROUNDS):
             changes = self._flush()
@@ -122,8 +124,8 @@ class Workspace:
             self.past[row.id] = Past(row.record, row.store, row.outcome, row.seen, row.version)
 
     def close(self, received: Received, decision: Decision, reason: str) -> dict[str, Any]:
-        """Write down that a person closed an operation, and let go what waited for it."""
-        self.note(received, decision)
+        """Write down that a person closed an operation, with what its author had seen, and let go what waited."""
+        self.note(self._resolved(received, None)[0], decision)
         self._results[received.operation.id]["reason"] = reason
         if received.group is not None:
             self._came.add(received.group.id)
@@ -349,10 +351,12 @@ class Workspace:
             self.decide(own_operation(one))
         changes = self._changes()
         changed = [self.held[record] for record in self._before]
-        joined = audience.joined(self.session, self.home.types, self.scopes, changed, self._before)
+        joined = audience.joined(self.session, self.scopes, self._rising, changed, self._before)
         new = {record for record, before in self._before.items() if before is None}
         done, self._done, self._before = self._done, [], {}
-        settled = [one for one in done if one.received.arrived and one.decision.outcome in FINAL]
+        # What waited only within its own push is told there.
+        late = [one for one in done if one.received.arrived and one.received.operation.id not in self._answered]
+        settled = [one for one in late if one.decision.outcome in FINAL]
         first, count = 0, len(changed) + len(joined) + len(settled)
         if count:
             last = sequence.take(self.session, count, int(self.now.timestamp() * 1000), self.heard).value

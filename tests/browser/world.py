@@ -117,6 +117,12 @@ class World:
         [result] = self.apply(self.operation(author or self.officer, "append", kind, case, list=name, item=item))
         assert result["outcome"] == "applied", result
 
+    def void(self, record: str, author: Author, kind: str = "case", reason: str = "演示", **parts: Any) -> None:
+        """Void a record, or one element of its lists."""
+        base = self.version(record)
+        [result] = self.apply(self.operation(author, "void", kind, record, base=base, reason=reason, **parts))
+        assert result["outcome"] == "applied", result
+
     def version(self, record: str) -> int:
         return self.bureau.change(
             lambda session: Workspace(session, services().home, now()).look_at(record).version

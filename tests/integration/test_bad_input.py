@@ -239,6 +239,21 @@ def test_no_clock_refuses_a_batch(handheld: Handheld) -> None:
     assert hello.json["server_hlc"] < "0fff"
 
 
+def test_what_is_pointed_at_is_told_in_the_language_asked_for(bureau: Bureau, handheld: Handheld) -> None:
+    """A message that the server has in both languages leaves it in one, like the title; results keep both."""
+    other, store = bureau.handheld(), new_id()
+    bureau.officer("li")
+    other.sign_in("li")
+    push(other, [], store=store)
+    raw = orjson.dumps(envelope([], store=store))
+    for language, words in (("en", "another terminal's store"), ("zh-CN", "此库属于另一终端")):
+        [error] = refused(send(handheld, raw, headers={"Accept-Language": language}), "envelope_invalid")["errors"]
+        assert error == {"pointer": "/store", "code": "foreign", "message": words}
+    bad = incident(occurred_at=7)
+    [result] = results(push(handheld, [bad]))
+    assert " · " in result["problem"]["errors"][0]["message"]
+
+
 def test_both_languages_say_the_same_problem(handheld: Handheld) -> None:
     """Only the words change with the language, and they are the catalogue's."""
     for language, kind in (("en", "en"), ("zh-CN", "zh"), ("de, en;q=0.1", "en"), ("", "zh")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -191,3 +192,35 @@ def test_the_chosen_language_is_kept_and_leads_nowhere_else(world: World, bureau
     assert '<html lang="en">' in client.get("/problems/", headers={"Accept-Language": "zh-CN"}).text
     assert client.get("/console/language/en?next=//example.org").location == "/console/"
     assert client.get("/console/language/fr").status_code == 404
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-CN", "已作废"), ("en", "Voided")])
+def test_what_is_voided_says_so_wherever_it_is_shown(
+    world: World, supervisor: Console, language: str, word: str
+) -> None:
+    """The lists of cases and conflicts, both pages of one, its photo and its note mark it; what stands has no mark."""
+    case, (photo, _) = world.closed_case(photos=2)
+    conflict = world.conflict(case)
+    world.append(case, "notes", text="演示数据")
+    pages = ("/console/", "/console/conflicts", f"/console/conflicts/{conflict}", f"/console/cases/{case}")
+    mark = f'<span class="badge bad">{word}</span>'
+    assert [page(supervisor, path, language).count(mark) for path in pages] == [0, 0, 0, 0]
+    chief = replace(world.author("chief", "supervisor"), supervisor=True)
+    note = standing(world, case)["notes"][0]["id"]
+    world.void(case, chief, list="notes", element=note, reason="of the note")
+    world.void(photo, chief, kind="evidence", reason="of the photo")
+    assert page(supervisor, pages[-1], language).count(mark) == 2
+    world.void(case, chief, reason="of the case")
+    assert [page(supervisor, path, language).count(mark) for path in pages] == [1, 1, 1, 3]
+    for reason in ("of the note", "of the photo", "of the case"):
+        assert reason in page(supervisor, pages[-1], language)
+
+
+def test_a_cancelled_delivery_names_the_void(world: World, supervisor: Console) -> None:
+    """Whoever wonders why a case was not delivered sees in the list that it is void."""
+    case, photos = world.closed_case(photos=1)
+    chief = replace(world.author("chief", "supervisor"), supervisor=True)
+    world.judge(case, photos, chief)
+    assert "已作废" not in page(supervisor, "/console/delivery")
+    world.void(case, chief)
+    assert "已作废" in page(supervisor, "/console/delivery")

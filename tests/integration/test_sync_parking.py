@@ -17,6 +17,16 @@ def based_on(operation: dict[str, Any]) -> dict[str, str]:
     return {"operation": operation["id"]}
 
 
+def test_what_waited_only_within_its_push_is_told_only_there(bureau: Bureau) -> None:
+    """An edit before its create is applied in the answer; no later pull says it again."""
+    own = terminal(bureau, "zhang")
+    case = own.create("case")
+    early = own.patch("case", case["record"], {"operation": case["id"]}, description="early")
+    assert [one["outcome"] for one in own.send(early, case)] == ["applied", "applied"]
+    assert own.page()["settled"] == []
+    assert own.body(case["record"])["description"] == "early"
+
+
 def test_a_child_waits_for_its_parent_and_follows_at_once(bureau: Bureau) -> None:
     """A photo whose case has not come is parked, names it, is seen by nobody, and follows its case at once."""
     own, other = terminal(bureau, "zhang"), terminal(bureau, "wang")

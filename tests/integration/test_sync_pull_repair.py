@@ -11,17 +11,18 @@ import httpx
 import orjson
 import pytest
 import sqlalchemy as sa
+import time_machine
 import zstandard
 from flask import Flask
 
-from field_api.auth import officers
+from field_api.auth import limits, officers
 from reference.terminal import Terminal as Handset
 from reference.terminal import Verdict
 from sync.engine.cursor import Cursor, Move, Refill, digest_of, pack, unpack
 from sync.store.ids import new_id
 from sync.store.tables import OperationRow, RecordRow, Sequence
 from tests.integration.field import CATEGORY, Terminal, bucket, terminal
-from tests.integration.people import PASSWORD, Bureau, problem
+from tests.integration.people import PASSWORD, Bureau, now, problem
 
 
 def cases(own: Terminal, count: int) -> list[str]:
@@ -102,6 +103,32 @@ def test_a_repair_over_changes_ends_where_a_pull_would(bureau: Bureau) -> None:
         assert own.pull() == []
     other.pull()
     assert own.held == other.held
+
+
+def test_repairs_are_counted_where_they_begin(bureau: Bureau) -> None:
+    """A terminal begins so many in a quarter of an hour; what was begun ends, others and pulls are not held up."""
+    own, other = terminal(bureau, "zhang"), terminal(bureau, "wang")
+    cases(own, 10)
+    own.pull()
+    for _ in range(limits.REPAIRS - 1):
+        assert own.repair() == (set(), [])
+    asked = {"cursor": None, "buckets": Terminal(own.handheld).sums(), "limit": 1}
+    path, options = "/api/v1/sync/repair", {"headers": own.handheld.bearer}
+    pages = [own.handheld.client.post(path, json=asked, **options).json]
+    while pages[-1]["more"]:
+        answer = own.handheld.client.post(path, json=asked | {"cursor": pages[-1]["cursor"]}, **options)
+        assert answer.status_code == 200
+        pages.append(answer.json)
+    assert len(pages) >= 10
+    refused = own.handheld.client.post(path, json=asked, **options)
+    assert problem(refused) == (429, "too_many_requests")
+    assert 0 < int(refused.headers["Retry-After"]) <= limits.WINDOW.total_seconds()
+    own.pull()
+    other.pull()
+    assert other.repair() == (set(), [])
+    with time_machine.travel(now() + limits.WINDOW):
+        own.handheld.sign_in("zhang")
+        assert own.repair() == (set(), [])
 
 
 def test_scopes_may_change_in_the_middle_of_a_repair(bureau: Bureau) -> None:

@@ -52,6 +52,24 @@ def family(own: Terminal) -> list[str]:
     return [one["record"] for one in (incident, case, photo)]
 
 
+@pytest.mark.parametrize("splits", [(3,), (2, 1), (1, 2), (1, 1, 1)])
+def test_a_grid_that_a_record_once_had_keeps_it(
+    bureau: Bureau, units: tuple[str, ...], splits: tuple[int, ...]
+) -> None:
+    """Whoever works in a grid that the record lay in for one edit only holds it, however the edits were split."""
+    own, first, last = terminal(bureau, "zhang"), *(
+        terminal(bureau, f"in-{grid}", unit="u2", grids=(grid,)) for grid in GRIDS
+    )
+    made = own.create("incident")
+    edits = [made, *(own.patch("incident", made["record"], 1, grid=grid) for grid in GRIDS)]
+    for size in splits:
+        own.done(*edits[:size])
+        del edits[:size]
+    for reader in (first, last):
+        reader.pull()
+        assert reader.version(made["record"]) == 3
+
+
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_a_gained_scope_delivers_all_its_records_on_the_same_cursor(
     bureau: Bureau, units: tuple[str, ...], limit: int

@@ -81,6 +81,20 @@ def test_a_dismissed_operation_is_final_with_its_reason(bureau: Bureau) -> None:
     assert bad["record"] not in own.held
 
 
+def test_what_rests_on_a_dismissed_operation_has_seen_what_that_one_had_seen(bureau: Bureau) -> None:
+    """A closed operation hides nothing from its author: what he had read before it is no conflict afterwards."""
+    own, chief = terminal(bureau, "zhang"), terminal(bureau, "shen", "supervisor")
+    case = own.create("case", description="first")
+    own.done(case)
+    chief.done(chief.patch("case", case["record"], 1, description="of the desk"))
+    seen = own.patch("case", case["record"], 2, address="here")
+    bad = own.patch("case", case["record"], {"operation": seen["id"]}, category="9999")
+    assert [one["outcome"] for one in own.send(seen, bad)] == ["applied", "quarantined"]
+    assert ask(chief, bad["id"], "dismissal").json["outcome"] == "dismissed"
+    after = own.patch("case", case["record"], {"operation": bad["id"]}, description="of the officer")
+    assert own.send(after)[0]["outcome"] == "applied"
+
+
 def test_only_a_supervisor_of_the_unit_may(bureau: Bureau) -> None:
     """An officer may not, another unit's supervisor finds nothing."""
     bureau.change(lambda session: officers.add_unit(session, "u2", "演示二中队"))

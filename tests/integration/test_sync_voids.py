@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from field_api.auth import officers
 from field_api.casework import server
 from field_api.casework.delivery import candidates
+from field_api.casework.models import Case
 from sync.service.received import own_operation
 from sync.service.workspace import Workspace
 from sync.store.outbox import OutboxRow
@@ -57,6 +58,31 @@ def test_a_voided_record_reaches_everybody_with_its_reason(bureau: Bureau) -> No
     fresh = terminal(bureau, "li")
     fresh.pull()
     assert fresh.voided[record] == "entered twice"
+
+
+def test_a_case_that_was_registered_has_its_number_though_it_is_void(bureau: Bureau) -> None:
+    """However the steps share batches; a voided draft has none."""
+    own = terminal(bureau, "zhang")
+    numbers = []
+    for splits in ((3,), (2, 1), (1, 2)):
+        create = own.create("case")
+        record = create["record"]
+        steps = [create, own.step(record, "register", 1), own.void("case", record, 2)]
+        for size in splits:
+            own.done(*steps[:size])
+            del steps[:size]
+        own.pull()
+        assert own.voided[record] == "演示"
+        numbers.append(number_of(bureau, record))
+    assert len({*numbers, None}) == 4
+    draft = made(own)
+    own.done(own.void("case", draft, 1))
+    assert number_of(bureau, draft) is None
+
+
+def number_of(bureau: Bureau, record: str) -> str | None:
+    number: str | None = bureau.change(lambda session: session.scalar(sa.select(Case.case_no).where(Case.id == record)))
+    return number
 
 
 def test_an_edit_after_a_void_is_kept_for_a_supervisor(bureau: Bureau) -> None:

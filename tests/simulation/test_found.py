@@ -41,6 +41,7 @@ def test_what_was_written_in_a_lost_scope_is_not_held(site: Site) -> None:
     ("seed", "steps", "what"),
     [
         (255, 50, "a terminal that the restored server does not know is enrolled again, whatever lies on the line"),
+        (1107, 70, "what names a dismissed operation as its base has seen what that one's author had seen"),
         (3759, 20, "an officer's discard of a draft that a supervisor voided is proposed like any other edit"),
     ],
 )

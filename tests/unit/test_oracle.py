@@ -231,6 +231,15 @@ def test_a_group_waits_for_its_last_and_is_applied_whole() -> None:
     assert world.body()["address"] == "2"
 
 
+def test_what_waits_within_its_own_push_is_answered_there_alone() -> None:
+    """A patch before its create in one batch is applied at once, and nothing is left to be settled."""
+    world = World()
+    create = world.operation("create", set={})
+    early = world.operation("patch", base={"operation": create["id"]}, set={"address": "e"})
+    assert [one["outcome"] for one in world.send("wang", early, create)] == ["applied", "applied"]
+    assert world.oracle.settled("wang") == []
+
+
 def test_a_group_with_one_bad_member_leaves_nothing_behind() -> None:
     """Neither value, version nor conflict; once a person has put the bad one right, all of it stands."""
     world = World()
