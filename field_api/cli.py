@@ -31,6 +31,7 @@ from field_api.auth.officers import NewOfficer, OfficerError
 from field_api.backup import BackupError
 from field_api.casework import staff
 from field_api.casework.founding import found
+from field_api.casework.terms import terms_of
 from field_api.config import Config, ConfigError
 from field_api.extensions import db, services
 from field_api.problems import Problem
@@ -62,7 +63,7 @@ def database() -> None:
 def upgrade(config: Config) -> None:
     """Bring the database to the newest schema; safe to run at any time."""
     migrate.upgrade(config)
-    _change(config, lambda session: found(session, services().home, _now()))
+    _change(config, lambda session: found(session, services().home, _now(), terms_of(config)))
 
 
 @database.command()

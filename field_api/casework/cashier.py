@@ -74,11 +74,11 @@ def hand_in(session: Session, identity: Identity, asked: HandIn, now: datetime, 
         Problem: not_permitted, not_found, invalid_field, amount_differs, cash_moved, operation_id_reused.
     """
     _require_cashier(session, identity, asked.officer)
+    rows = _locked(session, CashReceipt.id.in_(asked.receipts), CashReceipt.officer == asked.officer)
     known = _repeated(session, asked.id, "hand_in", asked.amount_fen, asked.officer)
     if known is not None:
         return known
     _require_time(asked.at, now)
-    rows = _locked(session, CashReceipt.id.in_(asked.receipts), CashReceipt.officer == asked.officer)
     if len(rows) != len(set(asked.receipts)):
         raise Problem("not_found")
     if any(row.hand_in or row.reversal for row in rows):
@@ -102,11 +102,11 @@ def bank(session: Session, identity: Identity, asked: Banking, now: datetime, te
         Problem: not_permitted, not_found, invalid_field, amount_differs, cash_moved, operation_id_reused.
     """
     identity.require(*CASHIERS)
+    rows = _locked(session, CashReceipt.hand_in.in_(asked.hand_ins))
     known = _repeated(session, asked.id, "banking", asked.amount_fen, None)
     if known is not None:
         return known
     _require_time(asked.at, now)
-    rows = _locked(session, CashReceipt.hand_in.in_(asked.hand_ins))
     if {row.hand_in for row in rows} != set(asked.hand_ins):
         raise Problem("not_found")
     for officer in {row.officer for row in rows}:
@@ -201,7 +201,7 @@ def _locked(session: Session, *which: sa.ColumnElement[bool]) -> list[CashReceip
 def _repeated(
     session: Session, transaction: str, kind: str, amount_fen: int, officer: str | None
 ) -> LedgerTransaction | None:
-    """The same call made before; another under its id is a problem."""
+    """The same call made before; another under its id is a problem. Asked once what it moves is locked."""
     known = session.get(LedgerTransaction, transaction)
     if known is not None and (known.kind, known.amount_fen, known.officer) != (kind, amount_fen, officer):
         raise Problem("operation_id_reused")

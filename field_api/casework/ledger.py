@@ -69,27 +69,39 @@ def _collect(
     """Enter one payment: the officer holds so much more, fines brought it."""
     officer = _collector(session, body, payment)
     at, number = cast(datetime, parse_time(payment["at"])), payment.get("receipt_no")
-    is_reused = number is not None and session.scalar(
-        sa.select(CashReceipt.record).where(CashReceipt.receipt_no == number, CashReceipt.contested.is_(False))
-    ) is not None
     moves = {account_of(officer): payment["amount_fen"], FINES: -payment["amount_fen"]}
     done = post(session, new_id(), "collection", moves, officer, SERVER_ID, at, now)
-    receipt = CashReceipt(
-        id=done.id,
-        record=record,
-        payment=payment["id"],
-        officer=officer,
-        unit=body.get("unit"),
-        amount_fen=payment["amount_fen"],
-        collected_at=at,
-        receipt_no=number,
-        contested=is_reused,
-    )
-    session.add(receipt)
-    session.flush()
-    if is_reused:
+    values = {
+        "id": done.id,
+        "record": record,
+        "payment": payment["id"],
+        "officer": officer,
+        "unit": body.get("unit"),
+        "amount_fen": payment["amount_fen"],
+        "collected_at": at,
+        "receipt_no": number,
+    }
+    if not _claims(session, values):
+        session.add(CashReceipt(**values, contested=True))
+        session.flush()
         finding = Finding("receipt_reused", record, body.get("unit"), detail={"officer": officer})
         alerts.happened(session, finding, [str(number)], now)
+
+
+def _claims(session: Session, values: Mapping[str, Any]) -> bool:
+    """Write a receipt under its number, unless another bears it, or is just being written with it."""
+    number = values["receipt_no"]
+    taken = sa.select(CashReceipt.id).where(CashReceipt.receipt_no == number, CashReceipt.contested.is_(False))
+    if number is not None and session.scalar(taken) is not None:
+        return False
+    try:
+        with session.begin_nested():
+            session.add(CashReceipt(**values, contested=False))
+    except sa.exc.IntegrityError:
+        if number is None:
+            raise
+        return False
+    return True
 
 
 def _collector(session: Session, body: Mapping[str, Any], payment: Mapping[str, Any]) -> str:

@@ -12,13 +12,12 @@ from sqlalchemy.orm import Session
 
 from field_api.auth.identity import Identity
 from field_api.casework import deadlines, scope
-from field_api.casework.clock_facts import standing
 from field_api.casework.clock_tables import Deadline, Remedy
 from field_api.casework.law.calendar import shanghai_day
 from field_api.casework.law.deadlines import Terms
 from field_api.casework.law.money import LateRule, Pause, late_days, late_fee
 from field_api.problems import Problem
-from sync.engine.kinds import parse_time
+from sync.store.tables import RecordRow
 
 KEEPERS = ("supervisor", "legal")
 AHEAD = timedelta(minutes=10)
@@ -46,7 +45,9 @@ class LateFee:
 
 
 def note(session: Session, case: str, told: Noted, identity: Identity, now: datetime, terms: Terms) -> Remedy:
-    """Note that a review or suit was opened, or how it ended; what ended stays as it is. Writes: remedy, deadline.
+    """Note that a review or suit was opened, or how it ended; what ended stays as it is.
+
+    Locks: the case. Writes: remedy, deadline.
 
     Raises:
         Problem: not_permitted, not_found, invalid_field, operation_id_reused, changed_meanwhile.
@@ -54,6 +55,8 @@ def note(session: Session, case: str, told: Noted, identity: Identity, now: date
     identity.require(*KEEPERS)
     scope.require(session, identity, case, "case")
     _require_order(told, now)
+    # Two calls under one id must not both find nothing.
+    session.execute(sa.select(RecordRow.id).where(RecordRow.id == case).with_for_update())
     row = session.get(Remedy, told.id, with_for_update=True)
     if row is None:
         row = Remedy(id=told.id, case=case, kind=told.kind, opened_at=told.opened_at, by=identity.officer, noted_at=now)
@@ -95,13 +98,6 @@ def late_fee_of(
     ]
     days = late_days(shanghai_day(row.due_at), until, pauses)
     return LateFee(fine, days, late_fee(fine, days, rule))
-
-
-def paid_fen(body: Mapping[str, Any]) -> int:
-    """How much was paid of a fine itself, so far."""
-    modes = ("on_spot", "bank15", "instalment")
-    payments = [one for one in standing(body, "payments") if one["mode"] in modes and parse_time(one["at"])]
-    return sum(one["amount_fen"] for one in payments)
 
 
 def _require_order(told: Noted, now: datetime) -> None:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from field_api.cli import cli
+from field_api.calendar_cli import cli
 from field_api.config import Config
 from field_api.extensions import db
 from sync.store.tables import RecordRow
@@ -177,3 +177,27 @@ def test_every_document_number_is_accounted_for(bureau: Bureau, run: object) -> 
     closed = run("numbers", "--close", lost["block"], "--reason", "终端损毁").output.splitlines()
     assert closed[7:] == [f"  5–6 t1 {lost['block']} 已关闭 closed（终端损毁）", "    未交代 missing 2: 5–6"]
     assert run("numbers", "--close", own.store, "--reason", "x").exit_code == 1
+
+
+def test_a_day_that_is_set_is_shown(run: object) -> None:
+    """What is set appears in its year with its source; a year that nobody published is called so."""
+    shown = run("calendar", "show", "2026")
+    assert shown.exit_code == 0, shown.output
+    assert "2026: published" in shown.output
+    assert "2026-05-09  work" in shown.output
+    assert "2026-05-04  rest" in shown.output
+    assert run("calendar", "set", "2026-05-08", "rest", "--source", "演示通知").exit_code == 0
+    assert "2026-05-08  rest  演示通知" in run("calendar", "show", "2026").output
+    assert run("calendar", "set", "2026-05-08", "work", "--source", "演示通知二").exit_code == 0
+    assert "2026-05-08  work  演示通知二" in run("calendar", "show", "2026").output
+    assert "2150: not published" in run("calendar", "show", "2150").output
+
+
+@pytest.mark.parametrize(
+    "wrong", [("2026-02-30", "rest", "演示"), ("1900-01-01", "rest", "演示"), ("2026-05-08", "half", "演示"),
+              ("2026-05-08", "rest", " "), ("2026-05-08", "rest", "长" * 201)]
+)
+def test_a_day_that_is_none_is_refused(run: object, wrong: tuple[str, str, str]) -> None:
+    """No such day, ages ago, no such kind, no source."""
+    day, kind, source = wrong
+    assert run("calendar", "set", day, kind, "--source", source).exit_code == 2

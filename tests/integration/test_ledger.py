@@ -13,7 +13,11 @@ from werkzeug.test import TestResponse
 
 from field_api.alerts import Alert
 from field_api.auth.officers import add_unit
-from field_api.casework import ledger
+from field_api.auth.sessions import identity_of
+from field_api.casework import cashier as cash
+from field_api.casework import clock_tables, clock_words, ledger, ledger_tables
+from field_api.casework.law.clocks import Duty
+from field_api.casework.law.deadlines import Light
 from field_api.casework.ledger_tables import CashReceipt, LedgerAccount, LedgerEntry, LedgerTransaction
 from tests.integration.field import Terminal, new_id, terminal
 from tests.integration.lawful import at, clocks, decided, payment
@@ -276,3 +280,32 @@ def own_once(bureau: Bureau) -> Terminal:
 @pytest.fixture
 def cashier_once(bureau: Bureau) -> Console:
     return bureau.console("shenhe9", "supervisor")
+
+
+def test_what_waits_for_the_bank_is_listed(bureau: Bureau, own: Terminal, cashier: Console) -> None:
+    """Each hand-in once, with its sum, until it is banked; nothing of other units."""
+    first, second = fined(own), fined(own, 5_000)
+    assert first != second
+    receipts = rows(bureau, CashReceipt)
+    handed = hand_in(cashier, own, [one.id for one in receipts], 15_000).json["id"]
+    bureau.change(lambda session: add_unit(session, "u2", "演示二中队"))
+    mine, other = bureau.officer("keeper", "supervisor"), bureau.officer("stranger", "supervisor", unit="u2")
+
+    def waiting(officer: str) -> list[Any]:
+        return list(bureau.change(lambda session: cash.to_bank(session, identity_of(session, officer))))
+
+    assert [(row.hand_in, row.officer, row.amount_fen) for row in waiting(mine)] == [(handed, own.officer, 15_000)]
+    assert waiting(other) == []
+    assert bank(cashier, [handed], 15_000).status_code == 200
+    assert waiting(mine) == []
+
+
+def test_everything_has_its_words() -> None:
+    """Each state, kind and result can be said in both languages."""
+    assert set(clock_words.STATES) == set(clock_tables.STATES)
+    assert set(clock_words.REMEDIES) == set(clock_tables.REMEDY_KINDS)
+    assert set(clock_words.RESULTS) == set(clock_tables.RESULTS)
+    assert set(clock_words.ACCOUNTS) == set(ledger_tables.ACCOUNT_KINDS)
+    assert set(clock_words.TRANSACTIONS) == set(ledger_tables.TRANSACTION_KINDS)
+    assert set(clock_words.LIGHTS) == set(Light)
+    assert set(clock_words.DUTIES) == set(Duty)
