@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from alembic import command
 from sqlalchemy.orm import Session
 
-from field_api import backup, certificates_cli, migrate, numbers_cli, openapi, registers_cli
+from field_api import backup, migrate, openapi
 from field_api.app import create_app
 from field_api.auth import officers, passwords, receipts, terminals, wipes
 from field_api.auth.assignments import Assignment
@@ -32,6 +32,7 @@ from field_api.backup import BackupError
 from field_api.casework import staff
 from field_api.casework.founding import found
 from field_api.casework.terms import terms_of
+from field_api.commands import certificates, numbers, registers
 from field_api.config import Config, ConfigError
 from field_api.extensions import db, services
 from field_api.problems import Problem
@@ -396,7 +397,6 @@ def _change(config: Config, work: Callable[[Session], T]) -> T:
         raise click.ClickException(str(error)) from None
 
 
-officer.add_command(certificates_cli.command(_change))
-cli.add_command(numbers_cli.command(_change))
-for _command in registers_cli.commands(_change):
+officer.add_command(certificates.command(_change))
+for _command in (numbers.command(_change), *registers.commands(_change)):
     cli.add_command(_command)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from flask import Flask
 
-from field_api.calendar_cli import cli
+from field_api.commands.calendar import cli
 from field_api.config import Config
 from field_api.extensions import db
 from sync.store.tables import RecordRow

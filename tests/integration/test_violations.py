@@ -22,7 +22,7 @@ from field_api.casework.reference import publish_violations
 from field_api.casework.reference_models import Violation
 from field_api.casework.violations import demonstration, national, versions
 from field_api.config import Config
-from field_api.violations_cli import cli
+from field_api.commands.violations import cli
 from sync.store.tables import RecordRow
 from tests.integration.field import terminal
 from tests.integration.people import Bureau, Console, now, problem

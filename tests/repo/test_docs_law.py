@@ -5,7 +5,7 @@ from __future__ import annotations
 from click.testing import CliRunner
 
 from field_api.casework import rulebook
-from field_api.law import main
+from field_api.commands.law import main
 from launcher.installation import ROOT
 
 
