@@ -144,7 +144,15 @@ def test_a_general_decision_leaves_the_choice() -> None:
     assert "六十日内向演示市人民政府" in text
     assert "六个月内直接向演示区人民法院提起行政诉讼" in text
     assert "伍仟元整" in text
+    assert "加处罚款的数额在复议、诉讼期间不予计算" in text
     assert REVIEW_FIRST not in text
+
+
+def test_a_decision_without_a_fine_says_nothing_of_late_fees() -> None:
+    """Against a no-penalty decision the same two ways lie open, and no word of paying stands in it."""
+    text = said("D18")
+    assert "六十日内向演示市人民政府" in text
+    assert "加处罚款" not in text
 
 
 def test_service_through_the_internet_brings_the_channel_of_review() -> None:
