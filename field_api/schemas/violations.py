@@ -12,6 +12,8 @@ from field_api.casework.law.catalogue import CODE, LARGEST_FEN, PARTY_KINDS
 from field_api.casework.procedure_enums import PROCEDURE_ENUMS
 from field_api.schemas.fields import LoadSchema
 
+_NO_DAY = "应为日期，如 2026-01-31 · must be a day, like 2026-01-31"
+_NO_CODE = "不是案由代码 · not a code of a violation"
 _SUBJECTS = [code for code, _, _ in PROCEDURE_ENUMS["subject"]]
 
 
@@ -19,7 +21,7 @@ class Day(fields.String):
     """A day as ISO 8601 writes it; what time it was is not asked."""
 
     def __init__(self, **options: Any) -> None:
-        shape = validate.Regexp(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", error="Not a day like 2026-01-31.")
+        shape = validate.Regexp(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", error=_NO_DAY)
         super().__init__(validate=[shape, _exists], **options)
 
 
@@ -27,7 +29,7 @@ def _exists(text: str) -> None:
     try:
         date.fromisoformat(text)
     except ValueError:
-        raise ValidationError("There is no such day.") from None
+        raise ValidationError("没有这一天 · there is no such day") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +48,11 @@ class PenaltyQuestion:
 class PenaltyLoad(LoadSchema):
     """An item, a kind of party, the day of the act and what weighs on it."""
 
-    code = fields.String(required=True, validate=validate.Regexp(f"{CODE.pattern}\\Z", error="Not a code."))
+    code = fields.String(required=True, validate=validate.Regexp(f"{CODE.pattern}\\Z", error=_NO_CODE))
     party_kind = fields.String(required=True, validate=validate.OneOf(PARTY_KINDS))
     date = Day(required=True)
     factors = fields.List(
-        fields.String(validate=validate.Regexp(r"[a-z0-9_]{2,32}\Z", error="Not a factor's code.")),
+        fields.String(validate=validate.Regexp(r"[a-z0-9_]{2,32}\Z", error="不是情节代码 · not a code of a factor")),
         load_default=list,
         validate=validate.Length(max=20),
     )

@@ -161,6 +161,14 @@ def test_a_question_that_is_none_is_refused(legal: Console, changed: dict[str, A
     assert answer.json["errors"][0]["pointer"].startswith(f"/{next(iter(changed))}")
 
 
+def test_a_refusal_is_told_in_the_language_asked_for(legal: Console) -> None:
+    """One language in a message, not both."""
+    for language, words in (("en", "there is no such day"), ("zh-CN", "没有这一天")):
+        headers = {**legal.csrf, "Accept-Language": language}
+        answer = legal.post("/law/penalty", QUESTION | {"date": "2026-02-30"}, headers=headers)
+        assert answer.json["errors"] == [{"pointer": "/date", "code": "invalid", "message": words}]
+
+
 def test_a_later_lighter_version_is_used_where_the_day_of_deciding_is_given(bureau: Bureau, legal: Console) -> None:
     """Art. 37, through the door: the act in spring, the lighter law in summer, the decision in autumn."""
     lighter = replace(LOCAL, valid_from=date(2026, 7, 1), steps=(),

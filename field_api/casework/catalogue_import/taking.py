@@ -18,6 +18,7 @@ from field_api.casework.reference_models import Violation
 from field_api.casework.sheets import Unreadable, read_table
 from field_api.casework.violations import versions
 from sync.service.home import Home
+from sync.store.tables import Sequence as ChangeSequence
 
 CHANGING = ("new", "version", "ends")
 
@@ -27,12 +28,15 @@ def take(
 ) -> Report:
     """Judge a file and take it in, whole or not at all; with `only_good`, the items that are right.
 
-    The same file again changes nothing. Writes: violation.
+    The same file again changes nothing. Locks: the sequence row, so that of two imports at once the later one sees
+    what the earlier one brought. Writes: violation.
     """
     try:
         found, loose = drafts(read_table(raw))
     except Unreadable as error:
         return Report((), [Finding(error.row, "", error.code)], 1, 0, dry_run=dry_run)
+    if not dry_run:
+        session.execute(sa.select(ChangeSequence.id).with_for_update())
     report = replace(judge(found, loose, versions(session)), dry_run=dry_run)
     if dry_run or not (report.all_right or only_good):
         return report
