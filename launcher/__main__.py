@@ -131,7 +131,7 @@ HANDED_OVER = {
     "officer": ("field_api.cli", "cli", "Keep officers: `officer add` (执法人员)."),
     "terminal": ("field_api.cli", "cli", "Keep terminals: `terminal invite` (终端)."),
     "violations": ("field_api.commands.violations", "cli", "The violation catalogue: `violations import` (案由)."),
-    "calendar": ("field_api.commands.calendar", "cli", "Keep the working days: `calendar set`, `calendar show` (工作日历)."),
+    "calendar": ("field_api.commands.calendar", "cli", "The working days: `calendar set`, `calendar show` (工作日历)."),
     "keys": ("field_api.cli", "cli", "The keys that receipts are signed with: `keys rotate` (密钥)."),
     "watch": ("field_api.cli", "cli", "Plates that are looked for: `watch import FILE` (布控车牌)."),
     "vehicles": ("field_api.cli", "cli", "Vehicles and permits to carry: `vehicles import FILE` (车辆)."),

@@ -8,6 +8,7 @@ from flask import Blueprint, request
 
 from field_api.casework.documents import shelf
 from field_api.casework.documents.shelf import Copy, Paper, Press
+from field_api.casework.law import money
 from field_api.endpoint import Answer, Context, endpoint, read, write
 from field_api.extensions import services
 from field_api.problems import Problem
@@ -72,7 +73,7 @@ def _show(context: Context, record: str, record_type: str, element: str) -> Answ
 
 def _find(context: Context, record: str, record_type: str, element: str, kind: str) -> tuple[Paper, Copy | None]:
     config = context.config
-    made = Press(context.keys, config.authorities, config.public_url, None)
+    made = Press(context.keys, config.authorities, config.public_url, money.capitals)
     paper = shelf.find(context.session, context.identity, record, record_type, element, made)
     shelf.require_copy(paper, kind)
     return paper, shelf.kept_copy(context.session, paper, kind)

@@ -8,6 +8,7 @@ from field_api.casework.words import ACTIONS, OUTCOMES
 from field_api.console.care_words import CARE_WORDS
 from field_api.console.checking_words import CHECKING_WORDS
 from field_api.console.desk_words import DESK_WORDS
+from field_api.console.law_words import LAW_WORDS
 from field_api.console.violation_words import VIOLATION_WORDS
 
 LANGUAGES = ("zh", "en")
@@ -17,6 +18,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     **CARE_WORDS,
     **VIOLATION_WORDS,
     **CHECKING_WORDS,
+    **LAW_WORDS,
     "brand": ("执法通", "Fieldpost"),
     "brand.sub": ("审核台", "Console"),
     "skip": ("跳到正文", "Skip to content"),

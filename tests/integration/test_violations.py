@@ -21,8 +21,8 @@ from field_api.casework.law.catalogue import Item, Penalty, values_of
 from field_api.casework.reference import publish_violations
 from field_api.casework.reference_models import Violation
 from field_api.casework.violations import demonstration, national, versions
-from field_api.config import Config
 from field_api.commands.violations import cli
+from field_api.config import Config
 from sync.store.tables import RecordRow
 from tests.integration.field import terminal
 from tests.integration.people import Bureau, Console, now, problem
