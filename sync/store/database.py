@@ -6,7 +6,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import IO, Any
@@ -143,10 +143,14 @@ def begin_read(session: Session) -> None:
 
 
 def end_read(session: Session) -> None:
-    """Close a reader's transaction.
+    """Close a reader's transaction at PostgreSQL, before the session's rollback, which then finds nothing to undo.
 
-    PostgreSQL's driver forgets its prepared statements at a rollback: with one in every request, each statement was
-    read and planned anew at each push.
+    The driver forgets its prepared statements at a rollback: with one in every request, each statement was read and
+    planned anew at each push. Past the session, since nothing is committed for which anybody waits.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.commit()
+    connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        errors: Any = connection.dialect.loaded_dbapi
+        # What was read is read; a broken line shows at the rollback.
+        with suppress(errors.Error):
+            connection.connection.commit()
