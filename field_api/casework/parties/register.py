@@ -23,7 +23,7 @@ from sync.engine.kinds import parse_time
 from sync.engine.values import Record
 from sync.service.home import Change
 from sync.store.ids import new_id
-from sync.store.upsert import upsert
+from sync.store.upsert import insert, upsert
 
 HISTORY = "history"
 # What is sealed under these names opens under no other.
@@ -41,21 +41,20 @@ def note(session: Session, changes: Sequence[Change], keys: Keys, now: datetime)
     cases = {one.after.id: one.after for one in changes if _concerns(one)}
     if not cases:
         return
-    known = {row.case: row for row in session.scalars(sa.select(PartyCase).where(PartyCase.case.in_(cases)))}
-    for row in known.values():
-        session.expunge(row)
+    known = _known(session, [one.after.id for one in changes if one.after.id in cases and _was_registered(one)])
     own = {case.id: keys_of(case.body, keys) for case in cases.values()}
     found = _found(session, {key for listed in own.values() for key in listed})
     rows: list[dict[str, Any]] = []
-    parties, added = dict[str, dict[str, Any]](), set[bytes]()
+    parties, added, fresh = dict[str, dict[str, Any]](), set[bytes](), set[str]()
     for case in cases.values():
         if case.void is None:
-            party = _party_of(own[case.id], found)
+            party = _party_of(own[case.id], found, fresh)
             _describe(parties, party, case.body, keys, now)
             entries = _entries(session, case, keys, now)
             added |= entries
             rows.append(_row(case, party, entries, now))
-    _write(session, parties, {(row["party"], *key) for row in rows for key in own[row["case"]]}, rows)
+    _write(session, parties, fresh, {(row["party"], *key) for row in rows for key in own[row["case"]]})
+    upsert(session, cast(sa.Table, PartyCase.__table__), rows)
     voided = [case.id for case in cases.values() if case.void is not None]
     if voided:
         session.execute(sa.delete(PartyCase).where(PartyCase.case.in_(voided)))
@@ -115,6 +114,18 @@ def _concerns(change: Change) -> bool:
     return any(before.body.get(name) != after.body.get(name) for name in _WATCHED)
 
 
+def _was_registered(change: Change) -> bool:
+    return change.before is not None and change.before.body["status"] != "draft"
+
+
+def _known(session: Session, cases: Sequence[str]) -> dict[str, tuple[str, list[str]]]:
+    """The parties and the entries of cases that are registered already."""
+    if not cases:
+        return {}
+    query = sa.select(PartyCase.case, PartyCase.party, PartyCase.entries).where(PartyCase.case.in_(cases))
+    return {row.case: (row.party, row.entries) for row in session.execute(query)}
+
+
 def _found(session: Session, wanted: Iterable[Key]) -> dict[Key, str]:
     """The parties that these keys lead to, merged ones by who they turned out to be; the first of several."""
     digests = {digest for kind, digest in wanted if kind in (*STRONG, "name")}
@@ -132,10 +143,13 @@ def _found(session: Session, wanted: Iterable[Key]) -> dict[Key, str]:
     return {(row.kind, row.digest): row.party for row in session.execute(named)}
 
 
-def _party_of(own: Sequence[Key], found: dict[Key, str]) -> str:
+def _party_of(own: Sequence[Key], found: dict[Key, str], fresh: set[str]) -> str:
     """The party that these keys lead to, or a new one; who comes next with one of them is the same."""
     asked = [key for key in own if key[0] in STRONG] or [key for key in own if key[0] == "name"]
-    party = next((found[key] for key in asked if key in found), None) or new_id()
+    party = next((found[key] for key in asked if key in found), None)
+    if party is None:
+        party = new_id()
+        fresh.add(party)
     found.update(dict.fromkeys(asked, party))
     return party
 
@@ -165,31 +179,31 @@ def _row(case: Record, party: str, entries: set[bytes], now: datetime) -> dict[s
 
 
 def _write(
-    session: Session,
-    parties: dict[str, dict[str, Any]],
-    found_by: set[tuple[str, str, str]],
-    cases: list[dict[str, Any]],
+    session: Session, parties: dict[str, dict[str, Any]], fresh: set[str], found_by: set[tuple[str, str, str]]
 ) -> None:
     """Write all at once. What a party was known to be stays where its newest case says nothing of it."""
-    for row in session.scalars(sa.select(Party).where(Party.id.in_(parties))):
-        said = parties.pop(row.id)
-        for name, value in said.items():
+    insert(session, cast(sa.Table, Party.__table__), [row for id_, row in parties.items() if id_ in fresh])
+    keys = [{"party": party, "kind": kind, "digest": digest} for party, kind, digest in sorted(found_by)]
+    insert(session, cast(sa.Table, PartyKey.__table__), [row for row in keys if row["party"] in fresh])
+    known = parties.keys() - fresh
+    if not known:
+        return
+    for row in session.scalars(sa.select(Party).where(Party.id.in_(known))):
+        for name, value in parties[row.id].items():
             setattr(row, name, value or getattr(row, name))
     session.flush()
-    upsert(session, cast(sa.Table, Party.__table__), list(parties.values()))
-    keys = [{"party": party, "kind": kind, "digest": digest} for party, kind, digest in sorted(found_by)]
-    if keys:
-        session.execute(_leaving(session)(PartyKey).on_conflict_do_nothing(), keys)
-    upsert(session, cast(sa.Table, PartyCase.__table__), cases)
+    more = [row for row in keys if row["party"] in known]
+    if more:
+        session.execute(_leaving(session)(PartyKey).on_conflict_do_nothing(), more)
 
 
-def _given_up(session: Session, known: Mapping[str, PartyCase], added: set[bytes]) -> set[bytes]:
+def _given_up(session: Session, known: Mapping[str, tuple[str, list[str]]], added: set[bytes]) -> set[bytes]:
     """What cases brought to the set before and do not now, and no other case of their parties brings."""
-    brought = {bytes.fromhex(one) for row in known.values() for one in row.entries} - added
+    brought = {bytes.fromhex(one) for _, entries in known.values() for one in entries} - added
     if not brought:
         return brought
     others = sa.select(PartyCase.entries).where(
-        PartyCase.party.in_({row.party for row in known.values()}), PartyCase.case.not_in(known)
+        PartyCase.party.in_({party for party, _ in known.values()}), PartyCase.case.not_in(known)
     )
     return brought - {bytes.fromhex(one) for entries in session.scalars(others) for one in entries}
 

@@ -21,6 +21,7 @@ from field_api.problems import Problem
 from sync.engine.values import Record
 from sync.service.home import Change
 from sync.store.tables import RecordRow
+from sync.store.upsert import insert
 
 READERS = ("officer", "liaison", "supervisor", "legal", "dispatcher", "auditor")
 LIMIT = 100
@@ -32,13 +33,12 @@ _MEASURE = ("id", "kind", "status", "incident")
 
 def note(session: Session, changes: Sequence[Change]) -> None:
     """Keep which cases name which plates, so that a plate's are found without reading all. Writes: case_plate."""
-    named = {one.after.id: _plates(one.after) for one in changes if one.after.type == "case" and _renamed(one)}
-    if not named:
-        return
-    session.execute(sa.delete(CasePlate).where(CasePlate.case.in_(named)))
-    rows = [{"plate": plate, "case": case} for case, listed in named.items() for plate in sorted(listed)]
-    if rows:
-        session.execute(sa.insert(CasePlate), rows)
+    named = [one for one in changes if one.after.type == "case" and _renamed(one)]
+    had = [one.after.id for one in named if one.before is not None and one.before.body["plates"]]
+    if had:
+        session.execute(sa.delete(CasePlate).where(CasePlate.case.in_(had)))
+    rows = [{"plate": plate, "case": one.after.id} for one in named for plate in sorted(_plates(one.after))]
+    insert(session, cast(sa.Table, CasePlate.__table__), rows)
 
 
 def _plates(case: Record) -> set[str]:
