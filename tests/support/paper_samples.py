@@ -48,7 +48,7 @@ PERSON = {
     "kind": "individual_business",
     "name": "演示当事人",
     "gender": "女",
-    "id_no": "110105194912310021",
+    "id_no": "11010519491231002X",
     "phone": "13800000000",
     "address": "演示市演示区演示街道1号",
     "shop_name": "演示果蔬店",

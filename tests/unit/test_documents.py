@@ -113,7 +113,7 @@ def test_an_on_the_spot_decision_says_all_that_article_52_wants() -> None:
     """Facts, provisions, amount in figures and capitals, time, place, authority and both officers stand in it."""
     text = said("D07")
     for fact in (
-        *("演示当事人", "110105194912310021", "人行道上堆放水果", "第十四条", "第三十六条"),
+        *("演示当事人", "11010519491231002X", "人行道上堆放水果", "第十四条", "第三十六条"),
         *("罚款大写人民币壹佰元整罚款小写¥100.00",),
         *("2026年11月22日14时05分", "演示路12号门前", "演示市城市管理行政执法局（印章）"),
         *("演示执法员甲（执法证号：YS-0001）", "演示执法员乙（执法证号：YS-0002）", "陈述权、申辩权", "百分之三"),
