@@ -167,12 +167,17 @@ def _around(session: Session, file: File, law: Law, now: datetime) -> Around:
     act = parse_time(file.case.get("occurred_at"))
     return Around(
         now=now,
-        calendar=calendars.load(session),
+        calendar=calendars.load(session) if _counts_days(file) else calendars.published(),
         officers=_officers(session, file),
         items=_items(session, file, act or now),
         others=_others(session, file),
         config=law,
     )
+
+
+def _counts_days(file: File) -> bool:
+    """Say whether law counts days on this file; an ordinary step asks nothing for the calendar."""
+    return file.decision is not None or bool(file.measures or file.proceedings)
 
 
 def _officers(session: Session, file: File) -> dict[str, Mapping[str, Any]]:

@@ -65,7 +65,7 @@ class Street:
         self.case = new_id()
         values = {**samples.case(), "category": "0406", "officers": self.officers}
         del values["case_no"]
-        self.send(operation("create", "case", self.case, set=values))
+        self.send(operation("create", "case", self.case, at="2026-11-22T15:00:00.000+08:00", set=values))
 
     def _known(self, officer: str, name: str) -> str:
         def publish(session: Any) -> None:

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from field_api.casework.law.audit import File
-from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_between
+from field_api.casework.law.calendar import Calendar, CalendarError, shanghai_day, work_days_between
 from field_api.casework.law.catalogue import Item
 from sync.engine.kinds import parse_time
 
@@ -273,12 +273,12 @@ def _until(file: File, around: Around) -> date:
 
 def _between(first: Body | None, last: Body | None, around: Around) -> int | None:
     start, end = _day((first or {}).get("at")), _day((last or {}).get("at"))
-    return work_days_between(start, end, around.calendar) if start and end and end >= start else None
+    return _work_days(start, end, around.calendar)
 
 
 def _ahead(announced: Body | None, around: Around) -> int | None:
     start, end = _day((announced or {}).get("at")), _day((announced or {}).get("hearing_at"))
-    return work_days_between(start, end, around.calendar) if start and end and end >= start else None
+    return _work_days(start, end, around.calendar)
 
 
 def _service(file: File, around: Around) -> dict[str, Any]:
@@ -287,7 +287,7 @@ def _service(file: File, around: Around) -> dict[str, Any]:
     return {
         "mode": served.get("mode"),
         "confirmation_signed": bool(served.get("confirmation")) or bool(_papers(file, "D25")),
-        "working_days": work_days_between(start, end, around.calendar) if start and end >= start else None,
+        "working_days": _work_days(start, end, around.calendar),
         "review_channel": (decision.get("content") or {}).get("review_channel"),
     }
 
@@ -382,5 +382,11 @@ def _hours(start: datetime | None, end: datetime) -> int | None:
     return int((end - start).total_seconds() // HOURS) if start else None
 
 
-def _work_days(first: date | None, last: date, calendar: Calendar) -> int | None:
-    return work_days_between(first, last, calendar) if first and last >= first else None
+def _work_days(first: date | None, last: date | None, calendar: Calendar) -> int | None:
+    """Count work days; None where there is nothing to count, or what a wild clock said reaches beyond any calendar."""
+    if first is None or last is None or last < first:
+        return None
+    try:
+        return work_days_between(first, last, calendar)
+    except CalendarError:
+        return None
