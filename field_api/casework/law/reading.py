@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from field_api.casework.law.audit import File
+from field_api.casework.law.audit import DECISIONS, File
 from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_between
 from field_api.casework.law.catalogue import Item
 from sync.engine.kinds import parse_time
@@ -21,6 +21,9 @@ TAUGHT = ("persuade", "educate", "guide", "warn")
 POLICE_ROLE = "liaison"
 NOTICE_PARTS = ("facts", "reason", "basis", "rights")
 ORDERS = ("D03", "D04")
+DECIDED = ("decided", "served", "paid", "filed", "closed", "archived")
+# A proceeding that is `filed` has only begun, and one that is closed may have ended without a penalty.
+GENERALLY_DECIDED = ("decided", "served", "enforcing", "performed")
 LIFTED = ("lifted", "lapsed", "returned", "confiscated")
 HOURS = 3600
 
@@ -60,7 +63,7 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
         "decision": _decision(file, speaks, around),
         "signatures": _signatures(file),
         "vehicle": {"papers_returned": _papers_returned(file)},
-        "incident": _incident(around),
+        "incident": _incident(file, around),
         "proceeding": _proceeding(file, around) if file.proceedings else {},
         "service": _service(file, around),
         "clock": _clock(file, act),
@@ -231,15 +234,20 @@ def _papers_returned(file: File) -> bool | None:
     return bool(_steps_named(file, "papers_returned")) if file.case.get("subject") == "traffic_police" else None
 
 
-def _incident(around: Around) -> dict[str, Any]:
-    fines = [one["amount_fen"] for one in around.others if one.get("amount_fen") and _was_decided(one)]
+def _incident(file: File, around: Around) -> dict[str, Any]:
+    """The fines of the same incident that were decided before this file's own: the second is one too many."""
+    own = parse_time((file.decision or {}).get("at"))
+    fines = [one["amount_fen"] for one in around.others if one.get("amount_fen") and _was_fined_before(one, own)]
     return {"other_fines": len(fines), "other_fine_fen": max(fines, default=None)}
 
 
-def _was_decided(case: Body) -> bool:
-    return any(one["type"] in ("D07", "D17") for one in case.get("documents") or ()) or case.get("status") in (
-        *("decided", "served", "paid", "filed", "closed", "archived"),
-    )
+def _was_fined_before(other: Body, own: datetime | None) -> bool:
+    """Say whether a case or proceeding ended in a penalty, not after `own`; without a time it counts as earlier."""
+    decisions = [one for one in other.get("documents") or () if one["type"] in DECISIONS and not one.get("void")]
+    if not decisions and other.get("status") not in (GENERALLY_DECIDED if "hearings" in other else DECIDED):
+        return False
+    times = [moment for one in decisions if (moment := parse_time(one.get("at")))]
+    return own is None or not times or min(times) <= own
 
 
 def _proceeding(file: File, around: Around) -> dict[str, Any]:
