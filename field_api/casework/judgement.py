@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.casework import calendars, rulebook, server, violations
+from field_api.casework import calendars, release, rulebook, server, violations
 from field_api.casework.audits import gather
 from field_api.casework.defects import Defect
 from field_api.casework.law.audit import File
@@ -60,6 +60,8 @@ ALERTED = frozenset({"R25"})
 WHERE = "server"
 # What a measure shows at once; its papers come one by one and are asked for afterwards.
 INHERENT = frozenset({"R24", "R44", "R45", "R50"})
+# What its extension may be at fault with.
+EXTENDED = frozenset({"R22"})
 
 
 # What the bureau says itself of what no law that we could read says.
@@ -69,19 +71,31 @@ Law = Mapping[str, Any]
 def flags(session: Session, effects: Sequence[Effect], law: Law, now: datetime) -> dict[str, Sequence[str]]:
     """What the results of steps are marked with. Most batches hold none of these steps, and cost nothing here."""
     judged = [one for one in effects if _stage(one) is not None]
+    marked: dict[str, Sequence[str]] = _unsigned(session, effects)
     if not judged:
-        return {}
+        return marked
     files = _files_of(session, [one.after for one in judged])
-    marked: dict[str, Sequence[str]] = {}
     for one in judged:
         file = _as_left(files, one.after)
         findings = _judge(session, file, law, now, [str(_stage(one))])
         if one.after.type == "measure":
-            findings = [found for found in findings if found.rule in INHERENT]
+            asked = INHERENT if one.operation.action == "create" else EXTENDED
+            findings = [found for found in findings if found.rule in asked]
         found = sorted({finding.rule for finding in findings})
         if found:
             marked[one.operation.id] = [f"{Flag.PROCEDURE_DEFECT}:{rule}" for rule in found]
     return marked
+
+
+def _unsigned(session: Session, effects: Sequence[Effect]) -> dict[str, Sequence[str]]:
+    """Mark vehicles' releases that lack a side's signature: what left the yard is not called back."""
+    lifted = {
+        one.operation.id: one.after.body
+        for one in effects
+        if one.after.type == "measure" and one.operation.event == "lift"
+    }
+    found = release.unsigned(session, lifted) if lifted else set()
+    return {id_: [f"{Flag.PROCEDURE_DEFECT}:{release.UNSIGNED}"] for id_ in found}
 
 
 def _stage(effect: Effect) -> str | None:
@@ -90,7 +104,7 @@ def _stage(effect: Effect) -> str | None:
         return None
     if operation.type == "case" and operation.action == "transition":
         return STAGES.get(operation.event or "")
-    if operation.type == "measure" and operation.action == "create":
+    if operation.type == "measure" and (operation.action == "create" or operation.event == "extend"):
         return "measure"
     if operation.type == "proceeding" and operation.action == "transition":
         return PROCEEDING_STAGES.get(operation.event or "")

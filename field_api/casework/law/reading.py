@@ -14,6 +14,7 @@ from typing import Any
 from field_api.casework.law.audit import DECISIONS, File
 from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_between
 from field_api.casework.law.catalogue import Item
+from field_api.casework.law.holding import of_measure
 from sync.engine.kinds import parse_time
 
 Body = Mapping[str, Any]
@@ -24,8 +25,6 @@ ORDERS = ("D03", "D04")
 DECIDED = ("decided", "served", "paid", "filed", "closed", "archived")
 # A proceeding that is `filed` has only begun, and one that is closed may have ended without a penalty.
 GENERALLY_DECIDED = ("decided", "served", "enforcing", "performed")
-LIFTED = ("lifted", "lapsed", "returned", "confiscated")
-HOURS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +71,7 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
         "violations": [_violation(around.items[code]) for code in _codes(speaks, file) if code in around.items],
         "evidence": [{"digest_differs": one.get("bytes") == "mismatched"} for one in file.evidence],
         "payments": [_payment(one) for one in file.elements("payments")],
-        "measures": [measure(one, around) for one in file.measures],
+        "measures": [of_measure(one, around.now, around.calendar) for one in file.measures],
     }
 
 
@@ -354,41 +353,3 @@ def _violation(item: Item) -> dict[str, Any]:
 
 def _payment(one: Body) -> dict[str, Any]:
     return {name: one.get(name) for name in ("mode", "ground", "amount_fen", "receipt_no")}
-
-
-def measure(body: Body, around: Around) -> dict[str, Any]:
-    """The facts of one measure."""
-    taken = parse_time(body.get("imposed_at"))
-    ended = parse_time(body.get("lifted_at")) or around.now
-    papers = {one["type"] for one in body.get("documents") or ()}
-    signers = {one["signer"] for one in body.get("signatures") or ()}
-    day = shanghai_day(taken) if taken else None
-    return {
-        "kind": body.get("kind"),
-        "grounds": [body["ground"]] if body.get("ground") else [],
-        "by_police": body.get("subject") == "traffic_police",
-        "approved": bool(body.get("approved_at")) or None,
-        "urgent": body.get("urgent"),
-        "hours_unreported": _hours(taken, parse_time(body.get("reported_at") or body.get("approved_at")) or around.now),
-        "hours_undelivered": _hours(taken, parse_time(body.get("delivered_at")) or around.now),
-        "settled": body.get("status") in LIFTED,
-        "working_days": _work_days(day, shanghai_day(ended), around.calendar),
-        "decision": bool(papers & {"D21", "D19", "D37"}),
-        "record": "D01" in papers,
-        "list_copies": body.get("list_copies"),
-        "signed_or_witnessed": bool(signers & {"party", "witness"}),
-        "days": (shanghai_day(ended) - day).days if day else None,
-        "extended": bool(body.get("extended_days")),
-        "term_days": (body.get("term_days") or 0) + (body.get("extended_days") or 0) or None,
-        "lifted": body.get("status") in LIFTED,
-        "necessities": body.get("necessities"),
-        "cargo_withheld": bool(body.get("goods")) if body.get("kind") == "hold_vehicle" else None,
-    }
-
-
-def _hours(start: datetime | None, end: datetime) -> int | None:
-    return int((end - start).total_seconds() // HOURS) if start else None
-
-
-def _work_days(first: date | None, last: date, calendar: Calendar) -> int | None:
-    return work_days_between(first, last, calendar) if first and last >= first else None
