@@ -21,8 +21,11 @@ from field_api.transactions import after_commit
 from sync.store.base import Base, Id, Json, UtcDateTime
 from sync.store.ids import new_id
 
-CONDITIONS = ("terminal_silent", "write_once_changed", "parked_overdue", "deadline_near", "deadline_missed")
-EVENTS = ("number_reused", "document_number", "receipt_reused", "measure_lapsed")
+CONDITIONS = (
+    *("terminal_silent", "write_once_changed", "parked_overdue", "deadline_near", "deadline_missed"),
+    *("call_open", "papers_kept"),
+)
+EVENTS = ("number_reused", "document_number", "receipt_reused", "measure_lapsed", "release_unsigned")
 KINDS = (*CONDITIONS, *EVENTS)
 READERS = ("supervisor", "legal", "admin")
 LIST_LIMIT = 200
@@ -116,6 +119,21 @@ def happened(session: Session, one: Finding, names: Sequence[str], now: datetime
         detail = one.detail | {"names": kept}
         _change(row, Finding(one.kind, one.subject, one.unit, len(kept), detail), now)
     session.flush()
+
+
+def begin(session: Session, one: Finding, now: datetime) -> None:
+    """Raise the alert of a condition at once, for a subject that came into being in this transaction. Writes: alert.
+
+    Only then can no look at conditions raise it at the same time.
+    """
+    _raise(session, one, now)
+    session.flush()
+
+
+def over(session: Session, kind: str, subject: str, now: datetime) -> None:
+    """Clear the open alert of a condition that has just ended; looks find it ended. Writes: alert."""
+    standing = (Alert.kind == kind, Alert.subject == subject, Alert.cleared_at.is_(None))
+    session.execute(sa.update(Alert).where(*standing).values(cleared_at=now))
 
 
 def see(session: Session, identity: Identity, alert: str, now: datetime) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from field_api import alerts, gauges
 from field_api.alerts import NAMED_LIMIT, Finding
 from field_api.auth.tables import Officer, TokenFamily
+from field_api.casework import calls
 from sync.store.tables import OperationRow
 from worker import clocks
 
@@ -34,6 +35,7 @@ def look(session: Session, silent_after_s: float, now: datetime) -> None:
             *_contradicted(session),
             *_overdue(session, now),
             *clocks.findings(session, now),
+            *calls.findings(session),
         ],
         now,
     )

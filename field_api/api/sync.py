@@ -9,7 +9,7 @@ import orjson
 from flask import Blueprint, request
 
 from field_api.auth import limits, terminals, wipes
-from field_api.auth.identity import Identity
+from field_api.auth.identity import LIAISONS, Identity
 from field_api.casework import evidence, imports, pushes, schema
 from field_api.casework.schemas import SCHEMAS
 from field_api.endpoint import Answer, Context, endpoint, read, write
@@ -158,7 +158,9 @@ def repair(context: Context, asked: pulling.Asked) -> Answer:
 def _page(context: Context, asked: pulling.Asked) -> Answer:
     """A page on one snapshot; its cursor may name what must be on record before it is sent."""
     session, identity = context.session, context.identity
-    reader = pulling.Reader(_terminal(identity), identity.officer, identity.scope_keys(), identity.masked)
+    scopes = identity.scope_keys()
+    urgent = ((LIAISONS, "call"),) if LIAISONS in scopes else ()
+    reader = pulling.Reader(_terminal(identity), identity.officer, scopes, identity.masked, urgent)
     types, mac = services().home.types, context.keys.mac
     try:
         if asked.buckets is not None:

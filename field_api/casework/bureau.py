@@ -15,7 +15,17 @@ from field_api.auth.keys import Keys
 from field_api.auth.sessions import identity_of
 from field_api.auth.tables import Unit
 from field_api.auth.tokens import signed_in_at
-from field_api.casework import deadlines, doubts, evidence, field_checks, judgement, ledger, reactions
+from field_api.casework import (
+    calls,
+    deadlines,
+    doubts,
+    evidence,
+    field_checks,
+    judgement,
+    ledger,
+    reactions,
+    release,
+)
 from field_api.casework.declare import row_maker
 from field_api.casework.judgement import Law
 from field_api.casework.law.coordinates import MEISHAN, Box
@@ -112,6 +122,8 @@ class Bureau:
         doubts.note(session, changes, self.city, now)
         register.note(session, changes, self.keys, now)
         dossier.note(session, changes)
+        calls.react(session, changes, now)
+        release.react(session, changes, now)
         ledger.react(session, changes, now)
         deadlines.react(session, changes, now, self.terms)
         judged = judgement.react(session, changes, self.law, now)

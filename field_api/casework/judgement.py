@@ -15,7 +15,7 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.casework import calendars, rulebook, server, violations
+from field_api.casework import calendars, release, rulebook, server, violations
 from field_api.casework.audits import gather
 from field_api.casework.defects import Defect
 from field_api.casework.law.audit import File
@@ -24,6 +24,7 @@ from field_api.casework.law.catalogue import Item, newest
 from field_api.casework.law.judge import Finding, judge
 from field_api.casework.law.reading import Around, of_file
 from field_api.casework.models import Case
+from field_api.casework.procedure_models import Proceeding
 from sync.engine.kinds import parse_time
 from sync.engine.values import Flag, Operation, Record
 from sync.service.home import Change, Effect
@@ -41,12 +42,26 @@ STAGES: Mapping[str, str] = {
     "close": "close",
     "archive": "archive",
 }
+# The general procedure has its own steps: its `file` opens it (立案) and is no filing of a decision (备案).
+PROCEEDING_STAGES: Mapping[str, str] = {
+    "notify": "notify",
+    "no_penalty": "decide",
+    "decide": "decide",
+    "serve": "serve",
+    "perform": "pay",
+    "close": "close",
+}
 # From here on the party holds a paper, and a fault is a defect: by status, every stage that lies behind.
 SERVED = ("served", "paid", "filed", "closed", "archived")
+SERVED_GENERALLY = ("served", "enforcing", "performed", "closed")
 FAULTS = frozenset({"block", "flag"})
+# Alerts that are faults all the same: until the papers are back with their owner, the stop is not over.
+ALERTED = frozenset({"R25"})
 WHERE = "server"
 # What a measure shows at once; its papers come one by one and are asked for afterwards.
 INHERENT = frozenset({"R24", "R44", "R45", "R50"})
+# What its extension may be at fault with.
+EXTENDED = frozenset({"R22"})
 
 
 # What the bureau says itself of what no law that we could read says.
@@ -56,19 +71,31 @@ Law = Mapping[str, Any]
 def flags(session: Session, effects: Sequence[Effect], law: Law, now: datetime) -> dict[str, Sequence[str]]:
     """What the results of steps are marked with. Most batches hold none of these steps, and cost nothing here."""
     judged = [one for one in effects if _stage(one) is not None]
+    marked: dict[str, Sequence[str]] = _unsigned(session, effects)
     if not judged:
-        return {}
+        return marked
     files = _files_of(session, [one.after for one in judged])
-    marked: dict[str, Sequence[str]] = {}
     for one in judged:
         file = _as_left(files, one.after)
         findings = _judge(session, file, law, now, [str(_stage(one))])
         if one.after.type == "measure":
-            findings = [found for found in findings if found.rule in INHERENT]
+            asked = INHERENT if one.operation.action == "create" else EXTENDED
+            findings = [found for found in findings if found.rule in asked]
         found = sorted({finding.rule for finding in findings})
         if found:
             marked[one.operation.id] = [f"{Flag.PROCEDURE_DEFECT}:{rule}" for rule in found]
     return marked
+
+
+def _unsigned(session: Session, effects: Sequence[Effect]) -> dict[str, Sequence[str]]:
+    """Mark vehicles' releases that lack a side's signature: what left the yard is not called back."""
+    lifted = {
+        one.operation.id: one.after.body
+        for one in effects
+        if one.after.type == "measure" and one.operation.event == "lift"
+    }
+    found = release.unsigned(session, lifted) if lifted else set()
+    return {id_: [f"{Flag.PROCEDURE_DEFECT}:{release.UNSIGNED}"] for id_ in found}
 
 
 def _stage(effect: Effect) -> str | None:
@@ -77,10 +104,10 @@ def _stage(effect: Effect) -> str | None:
         return None
     if operation.type == "case" and operation.action == "transition":
         return STAGES.get(operation.event or "")
-    if operation.type == "measure" and operation.action == "create":
+    if operation.type == "measure" and (operation.action == "create" or operation.event == "extend"):
         return "measure"
     if operation.type == "proceeding" and operation.action == "transition":
-        return STAGES.get(operation.event or "")
+        return PROCEEDING_STAGES.get(operation.event or "")
     return None
 
 
@@ -121,7 +148,8 @@ def _said_more(change: Change) -> bool:
 def _stages_behind(file: File) -> list[str]:
     """The stages that a file has gone through and that the party felt."""
     stages = ["measure"] if file.measures else []
-    if file.case.get("status") in SERVED or any(one.get("status") in SERVED for one in file.proceedings):
+    generally = any(one.get("status") in SERVED_GENERALLY for one in file.proceedings)
+    if file.case.get("status") in SERVED or generally:
         stages += ["decide", "serve"]
         if file.elements("payments"):
             stages.append("pay")
@@ -158,7 +186,7 @@ def _judge(session: Session, file: File, law: Law, now: datetime, stages: Sequen
     for stage in stages:
         facts = of_file(file, around, stage=stage)
         for finding in judge(rulebook.shipped(), facts, stage, WHERE):
-            if finding.consequence in FAULTS:
+            if finding.consequence in FAULTS or finding.rule in ALERTED:
                 found.setdefault(finding.check, finding)
     return list(found.values())
 
@@ -195,14 +223,14 @@ def _items(session: Session, file: File, act: datetime) -> dict[str, Item]:
 
 
 def _others(session: Session, file: File) -> list[Mapping[str, Any]]:
-    """The other cases of the same incident: the law lets one act be fined once."""
+    """The other cases of the same incident and their general proceedings: law lets one act be fined once."""
     incident = file.case.get("incident")
     if not incident:
         return []
-    query = (
-        sa.select(RecordRow.body)
-        .join(Case, Case.id == RecordRow.id)
-        .where(Case.incident == incident, Case.id != file.id, RecordRow.void.is_(None))
+    others = sa.select(Case.id).where(Case.incident == incident, Case.id != file.id)
+    general = sa.select(Proceeding.id).where(Proceeding.case.in_(others))
+    query = sa.select(RecordRow.body).where(
+        sa.or_(RecordRow.id.in_(others), RecordRow.id.in_(general)), RecordRow.void.is_(None)
     )
     return [orjson.loads(body) for body in session.scalars(query)]
 

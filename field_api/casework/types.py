@@ -266,6 +266,7 @@ TYPES: Mapping[str, RecordType] = {
                 "goods": _GOODS,
                 "custody": _CUSTODY,
                 "signoffs": _SIGNOFF,
+                "approvals": _APPROVAL,
                 "signatures": _SIGNATURE,
                 "documents": _DOCUMENT,
                 "notes": _NOTE,

@@ -14,6 +14,7 @@ from field_api.auth.identity import Identity
 from field_api.console.queries import Names, names
 
 OVER_LIMIT = 30
+OF_CASES = ("deadline_near", "deadline_missed", "call_open", "papers_kept", "release_unsigned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Shown:
     def link(self) -> str:
         """Where to look into it; a contradiction has its own page while it waits in quarantine."""
         case = (self.row.detail or {}).get("case")
-        if self.row.kind in ("deadline_near", "deadline_missed") and case:
+        if self.row.kind in OF_CASES and case:
             return f"/console/cases/{case}"
         if self.row.kind == "parked_overdue":
             return "/console/quarantine#parked"

@@ -39,6 +39,21 @@ CARE_WORDS: Mapping[str, tuple[str, str]] = {
     "alert.deadline_missed": ("已超期限：{count} 项", "Limits are over: {count}"),
     "alert.receipt_reused": ("票据号重复：{count} 张", "A receipt's number came twice: {count}"),
     "alert.measure_lapsed": ("强制措施或登记保存到期自动解除", "A measure has lapsed by itself"),
+    "alert.call_open": ("有人请求支援或受阻碍，尚无人响应", "A call from the street is unanswered"),
+    "alert.papers_kept": ("交警简易处罚后未退还证件（R25）", "Papers were kept after a police summary penalty (R25)"),
+    "alert.release_unsigned": ("车辆未经双方会签即放行", "A vehicle was released without both signatures"),
+    "alert.todo.call_open": (
+        "立即派员支援并与其联系；有人响应后自动解除。",
+        "Send help and call them at once; it ends when somebody answers.",
+    ),
+    "alert.todo.papers_kept": (
+        "立即退还证件并放行；补记“退还证件”后自动解除。",
+        "Return the papers and let go at once; it ends when the return is on record.",
+    ),
+    "alert.todo.release_unsigned": (
+        "请未签一方补签并说明原因。",
+        "Have the side that did not sign do so, and say why it came late.",
+    ),
     "alert.todo.deadline_near": (
         "请在期限前办理：备案、上交、送达、批准或解除。",
         "See to it in time: filing, handing in, service, approval or release.",

@@ -25,6 +25,7 @@ from sync.store.changes import Row, Standing
 EVERYONE = ("all",)
 RECORDS = "records"
 # Characters of bodies: no terminal takes an answer of any size, and a page stands in memory whole.
+URGENT_LIMIT = 20
 MAX_PAGE_TEXT = 4 * 1024 * 1024
 Above = Callable[[Iterable[str]], Iterable[Row]]
 
@@ -35,12 +36,16 @@ class CursorExpired(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who pulls. `scopes`: what he may hold now; `masked`: parts of bodies that he may not see."""
+    """Who pulls. `scopes`: what he may hold now; `masked`: parts of bodies that he may not see.
+
+    urgent: (scope, type) of records whose newest come at the head of a page that does not hold all.
+    """
 
     terminal: str
     officer: str
     scopes: tuple[str, ...]
     masked: bool
+    urgent: tuple[tuple[str, str], ...] = ()
 
 
 class Building:
@@ -67,6 +72,7 @@ class Building:
         self._own = digest_of(reader.scopes)
         self._sets: dict[bytes, frozenset[str]] = {self._own: frozenset(reader.scopes)}
         self._on_record: set[bytes] = set()
+        self._start = cursor.lanes[RECORDS].position
 
     def trust_sets(self) -> None:
         """The cursor came from a terminal: what it names was put on record before it was sent."""
@@ -107,6 +113,23 @@ class Building:
             self._follow(self._lanes)
         elif self._follow([name for name in self._lanes if name != RECORDS]) and self._gain():
             self._follow([RECORDS])
+
+    def lead(self) -> None:
+        """Put at the head what is urgent and would come on a later page only; it comes again there, which is harmless.
+
+        Asked of pages that are cut alone: whoever is up to date pays nothing.
+        """
+        if not self.more or RECORDS not in self._lanes:
+            return
+        cursor = self._cursor
+        is_plain = cursor.move is None and cursor.refill is None
+        after = cursor.lanes[RECORDS].position if is_plain else 0
+        start = self._start if is_plain else 0
+        rest, self.pieces = self.pieces, []
+        for scope, record_type in self._reader.urgent:
+            rows = changes.newest(self._session, scope, record_type, after, URGENT_LIMIT)
+            self._put(rows, self._parents(self._reader.scopes, start))
+        self.pieces += rest
 
     def _scopes(self, lane: str) -> tuple[str, ...]:
         return self._reader.scopes if lane == RECORDS else EVERYONE

@@ -101,6 +101,7 @@ def pull(session: Session, types: Mapping[str, RecordType], reader: Reader, aske
         building.trust_sets()
     replaced = building.begin_repair(asked.buckets) if asked.buckets is not None else None
     building.fill()
+    building.lead()
     settled = waiting.settled(session, reader.terminal, cursor.heard, MAX_SETTLED)
     if settled:
         cursor.heard = settled[-1][0]

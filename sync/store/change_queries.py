@@ -127,6 +127,11 @@ def changed(index: int, count: int) -> Prepared:
     )
 
 
+NEWEST = _text(
+    f"SELECT '' AS lane, a.seq, a.seq AS last, a.since, {_RECORD} FROM sync_audience AS a"
+    " JOIN sync_record AS r ON r.id = a.record"
+    " WHERE a.scope = :scope AND a.seq > :after AND r.type = :type AND r.void IS NULL ORDER BY a.seq DESC LIMIT :limit"
+)
 RECORDS = _text(f"{_ALONE} WHERE r.id IN :ids")
 OF_SCOPE = _text(
     "SELECT a.record, a.since, r.type, r.version, r.seq FROM sync_audience AS a"

@@ -91,6 +91,12 @@ def parents(session: Session, ids: Iterable[str], scopes: Sequence[str], after: 
     return [Row._make(row) for row in queries.parents(len(scopes)).rows(session, **values)]
 
 
+def newest(session: Session, scope: str, record_type: str, after: int, limit: int) -> list[Row]:
+    """The newest records of one type in a scope after a position, the newest first, but for voided ones."""
+    values = {"scope": scope, "type": record_type, "after": after, "limit": limit}
+    return [Row._make(row) for row in queries.NEWEST.rows(session, **values)]
+
+
 def records(session: Session, ids: Iterable[str]) -> dict[str, Row]:
     """Records by their ids, wire-ready."""
     wanted = sorted(ids)

@@ -177,6 +177,16 @@ def work_days_between(first: date, last: date, calendar: Calendar) -> int:
     return sum(calendar.is_workday(first + n * DAY) for n in range(1, days + 1))
 
 
+def work_days_known(first: date | None, last: date | None, calendar: Calendar) -> int | None:
+    """The same; None where there is nothing to count, or a wild clock's day lies beyond any calendar."""
+    if first is None or last is None or last < first:
+        return None
+    try:
+        return work_days_between(first, last, calendar)
+    except CalendarError:
+        return None
+
+
 def _amount(unit: Unit, length: int | Fraction) -> timedelta:
     minutes = Fraction(length) * (60 if unit in HOURS else 1440)
     return timedelta(minutes=int(minutes))

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from field_api.casework.law.audit import File
-from field_api.casework.law.calendar import Calendar, CalendarError, shanghai_day, work_days_between
+from field_api.casework.law.audit import DECISIONS, File
+from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_known
 from field_api.casework.law.catalogue import Item
+from field_api.casework.law.holding import of_measure
 from sync.engine.kinds import parse_time
 
 Body = Mapping[str, Any]
@@ -21,8 +22,9 @@ TAUGHT = ("persuade", "educate", "guide", "warn")
 POLICE_ROLE = "liaison"
 NOTICE_PARTS = ("facts", "reason", "basis", "rights")
 ORDERS = ("D03", "D04")
-LIFTED = ("lifted", "lapsed", "returned", "confiscated")
-HOURS = 3600
+DECIDED = ("decided", "served", "paid", "filed", "closed", "archived")
+# A proceeding that is `filed` has only begun, and one that is closed may have ended without a penalty.
+GENERALLY_DECIDED = ("decided", "served", "enforcing", "performed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
         "decision": _decision(file, speaks, around),
         "signatures": _signatures(file),
         "vehicle": {"papers_returned": _papers_returned(file)},
-        "incident": _incident(around),
+        "incident": _incident(file, around),
         "proceeding": _proceeding(file, around) if file.proceedings else {},
         "service": _service(file, around),
         "clock": _clock(file, act),
@@ -69,7 +71,7 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
         "violations": [_violation(around.items[code]) for code in _codes(speaks, file) if code in around.items],
         "evidence": [{"digest_differs": one.get("bytes") == "mismatched"} for one in file.evidence],
         "payments": [_payment(one) for one in file.elements("payments")],
-        "measures": [measure(one, around) for one in file.measures],
+        "measures": [of_measure(one, around.now, around.calendar) for one in file.measures],
     }
 
 
@@ -231,15 +233,20 @@ def _papers_returned(file: File) -> bool | None:
     return bool(_steps_named(file, "papers_returned")) if file.case.get("subject") == "traffic_police" else None
 
 
-def _incident(around: Around) -> dict[str, Any]:
-    fines = [one["amount_fen"] for one in around.others if one.get("amount_fen") and _was_decided(one)]
+def _incident(file: File, around: Around) -> dict[str, Any]:
+    """The fines of the same incident that were decided before this file's own: the second is one too many."""
+    own = parse_time((file.decision or {}).get("at"))
+    fines = [one["amount_fen"] for one in around.others if one.get("amount_fen") and _was_fined_before(one, own)]
     return {"other_fines": len(fines), "other_fine_fen": max(fines, default=None)}
 
 
-def _was_decided(case: Body) -> bool:
-    return any(one["type"] in ("D07", "D17") for one in case.get("documents") or ()) or case.get("status") in (
-        *("decided", "served", "paid", "filed", "closed", "archived"),
-    )
+def _was_fined_before(other: Body, own: datetime | None) -> bool:
+    """Say whether a case or proceeding ended in a penalty, not after `own`; without a time it counts as earlier."""
+    decisions = [one for one in other.get("documents") or () if one["type"] in DECISIONS and not one.get("void")]
+    if not decisions and other.get("status") not in (GENERALLY_DECIDED if "hearings" in other else DECIDED):
+        return False
+    times = [moment for one in decisions if (moment := parse_time(one.get("at")))]
+    return own is None or not times or min(times) <= own
 
 
 def _proceeding(file: File, around: Around) -> dict[str, Any]:
@@ -273,12 +280,12 @@ def _until(file: File, around: Around) -> date:
 
 def _between(first: Body | None, last: Body | None, around: Around) -> int | None:
     start, end = _day((first or {}).get("at")), _day((last or {}).get("at"))
-    return _work_days(start, end, around.calendar)
+    return work_days_known(start, end, around.calendar)
 
 
 def _ahead(announced: Body | None, around: Around) -> int | None:
     start, end = _day((announced or {}).get("at")), _day((announced or {}).get("hearing_at"))
-    return _work_days(start, end, around.calendar)
+    return work_days_known(start, end, around.calendar)
 
 
 def _service(file: File, around: Around) -> dict[str, Any]:
@@ -287,7 +294,7 @@ def _service(file: File, around: Around) -> dict[str, Any]:
     return {
         "mode": served.get("mode"),
         "confirmation_signed": bool(served.get("confirmation")) or bool(_papers(file, "D25")),
-        "working_days": _work_days(start, end, around.calendar),
+        "working_days": work_days_known(start, end, around.calendar),
         "review_channel": (decision.get("content") or {}).get("review_channel"),
     }
 
@@ -346,47 +353,3 @@ def _violation(item: Item) -> dict[str, Any]:
 
 def _payment(one: Body) -> dict[str, Any]:
     return {name: one.get(name) for name in ("mode", "ground", "amount_fen", "receipt_no")}
-
-
-def measure(body: Body, around: Around) -> dict[str, Any]:
-    """The facts of one measure."""
-    taken = parse_time(body.get("imposed_at"))
-    ended = parse_time(body.get("lifted_at")) or around.now
-    papers = {one["type"] for one in body.get("documents") or ()}
-    signers = {one["signer"] for one in body.get("signatures") or ()}
-    day = shanghai_day(taken) if taken else None
-    return {
-        "kind": body.get("kind"),
-        "grounds": [body["ground"]] if body.get("ground") else [],
-        "by_police": body.get("subject") == "traffic_police",
-        "approved": bool(body.get("approved_at")) or None,
-        "urgent": body.get("urgent"),
-        "hours_unreported": _hours(taken, parse_time(body.get("reported_at") or body.get("approved_at")) or around.now),
-        "hours_undelivered": _hours(taken, parse_time(body.get("delivered_at")) or around.now),
-        "settled": body.get("status") in LIFTED,
-        "working_days": _work_days(day, shanghai_day(ended), around.calendar),
-        "decision": bool(papers & {"D21", "D19", "D37"}),
-        "record": "D01" in papers,
-        "list_copies": body.get("list_copies"),
-        "signed_or_witnessed": bool(signers & {"party", "witness"}),
-        "days": (shanghai_day(ended) - day).days if day else None,
-        "extended": bool(body.get("extended_days")),
-        "term_days": (body.get("term_days") or 0) + (body.get("extended_days") or 0) or None,
-        "lifted": body.get("status") in LIFTED,
-        "necessities": body.get("necessities"),
-        "cargo_withheld": bool(body.get("goods")) if body.get("kind") == "hold_vehicle" else None,
-    }
-
-
-def _hours(start: datetime | None, end: datetime) -> int | None:
-    return int((end - start).total_seconds() // HOURS) if start else None
-
-
-def _work_days(first: date | None, last: date | None, calendar: Calendar) -> int | None:
-    """Count work days; None where there is nothing to count, or what a wild clock said reaches beyond any calendar."""
-    if first is None or last is None or last < first:
-        return None
-    try:
-        return work_days_between(first, last, calendar)
-    except CalendarError:
-        return None
