@@ -53,7 +53,7 @@ def review_evidence(
     """
     body = _body(session, identity, evidence, "evidence")
     case = _body(session, identity, body["case"], "case")
-    _require_stranger(session, identity, body["case"], case)
+    require_stranger(session, identity, body["case"], case)
 
     def check(standing: Record) -> None:
         if verdict.verdict == "passed" and not (standing.body["bytes"] == "verified" and standing.body["authentic"]):
@@ -73,7 +73,7 @@ def review_case(
             operation_id_reused.
     """
     body = _body(session, identity, case, "case")
-    _require_stranger(session, identity, case, body)
+    require_stranger(session, identity, case, body)
     if verdict.verdict not in ("passed", "returned"):
         raise Problem("invalid_field", errors=[_error("/verdict")])
 
@@ -98,8 +98,8 @@ def _body(session: Session, identity: Identity, record: str, record_type: str) -
     return body
 
 
-def _require_stranger(session: Session, identity: Identity, case: str, body: dict[str, Any]) -> None:
-    """Nobody reviews what he wrote, stood by, or photographed."""
+def require_stranger(session: Session, identity: Identity, case: str, body: dict[str, Any]) -> None:
+    """Nobody reviews what he wrote, stood by, or photographed. Raises: Problem own_case."""
     hands = {body["author"], *(step["by"] for step in body["timeline"] + body["notes"] + body["documents"])}
     pieces = sa.select(Evidence.id).where(Evidence.case == case)
     hands |= set(session.scalars(sa.select(Evidence.officer).where(Evidence.case == case)))
