@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import postgres, report
+from benchmarks.figures.law import law
 from benchmarks.figures.million import million
 from benchmarks.figures.poison import poison
 from benchmarks.figures.pull import changed, first, idle
@@ -29,7 +30,7 @@ from launcher.installation import ROOT
 # In the order in which they fill the database: what follows finds what was before.
 FIGURES: dict[str, Callable[[Stage], Iterator[Figure]]] = {
     "mixed": mixed, "poison": poison, "stale": stale, "first": first, "idle": idle, "changed": changed,
-    "shift": shift, "uploads": uploads, "million": million,
+    "shift": shift, "uploads": uploads, "law": law, "million": million,
 }  # fmt: skip
 DATABASES = ("sqlite", "postgresql")
 

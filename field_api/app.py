@@ -61,6 +61,7 @@ def create_app(config: Config, *, nudges: bool = True, now: Callable[[], datetim
         Box(*config.city_box),
         terms=terms_of(config),
         law=config.law,
+        look_back_days=config.first_offence_days,
     )
     blobs = FileBlobs(config.data / "blobs")
     limits = Limits(config.upload_limit_bytes, timedelta(seconds=config.upload_ttl_s))

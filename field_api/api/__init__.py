@@ -7,6 +7,7 @@ from flask import Blueprint
 from field_api.api import (
     audits,
     conflicts,
+    defects,
     documentation,
     documents,
     evidence,
@@ -48,6 +49,7 @@ def blueprints() -> list[Blueprint]:
         sets.blueprint,
         audits.blueprint,
         law.blueprint,
+        defects.blueprint,
         violations.blueprint,
         ledger.blueprint,
         number_blocks.blueprint,

@@ -27,11 +27,11 @@ from field_api.casework import (
     release,
 )
 from field_api.casework.declare import row_maker
-from field_api.casework.judgement import Law
 from field_api.casework.law.coordinates import MEISHAN, Box
 from field_api.casework.law.deadlines import Terms
 from field_api.casework.parties import register
 from field_api.casework.schemas import SCHEMAS
+from field_api.casework.surroundings import Settings
 from field_api.casework.types import MODELS, TYPES
 from field_api.casework.vehicles import dossier
 from sync.engine.translate import Schemas
@@ -49,7 +49,7 @@ class Bureau:
     """Implements `sync.service.home.Home`.
 
     region: the six digits that open a case number. city: where it lies. terms: of clocks. law: what the bureau says
-    itself.
+    itself. look_back_days: how long a decision counts when it is asked whether an offence is the first.
     """
 
     region: str
@@ -59,7 +59,12 @@ class Bureau:
     types: Mapping[str, RecordType] = field(default_factory=lambda: TYPES)
     schemas: Schemas = SCHEMAS
     terms: Terms = field(default_factory=Terms)
-    law: Law = field(default_factory=dict, hash=False)
+    law: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    look_back_days: int = 730
+
+    @property
+    def _settings(self) -> Settings:
+        return Settings(self.keys, self.law, self.terms, self.look_back_days)
 
     def given(
         self, session: Session, creates: Sequence[Operation], now: datetime
@@ -115,7 +120,7 @@ class Bureau:
         self, session: Session, effects: Sequence[Effect], now: datetime
     ) -> Mapping[str, Sequence[str]]:
         """The faults that law finds with what was done: `procedure_defect:<rule>`."""
-        return judgement.flags(session, effects, self.law, now)
+        return judgement.flags(session, effects, self._settings, now)
 
     def react(self, session: Session, changes: Sequence[Change], now: datetime) -> Sequence[Operation]:
         """What the server does of itself when cases and evidence change."""
@@ -126,7 +131,7 @@ class Bureau:
         release.react(session, changes, now)
         ledger.react(session, changes, now)
         deadlines.react(session, changes, now, self.terms)
-        judged = judgement.react(session, changes, self.law, now)
+        judged = judgement.react(session, changes, self._settings, now)
         return [*reactions.react(session, changes, now), *judged]
 
 

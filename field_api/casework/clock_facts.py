@@ -27,12 +27,13 @@ class Beside:
     """What is known of a record beside its body.
 
     steps: when it reached each status, as the field says. remedies: reviews and suits of its case. cash: of each
-    payment taken on the spot, when it was handed in and banked.
+    payment taken on the spot, when it was handed in and banked. revoked: when its decision was taken back.
     """
 
     steps: Mapping[str, datetime] = field(default_factory=dict)
     remedies: Sequence[tuple[str, datetime, datetime | None]] = ()
     cash: Mapping[str, Mapping[str, datetime]] = field(default_factory=dict)
+    revoked: datetime | None = None
 
 
 def facts_of(record_type: str, body: Mapping[str, Any], beside: Beside) -> dict[str, Facts]:
@@ -175,6 +176,7 @@ def _approved(body: Mapping[str, Any], kind: str) -> list[Mapping[str, Any]]:
 
 def _remedies(beside: Beside) -> At:
     at: At = {}
+    _put(at, "revoked", beside.revoked)
     for kind, opened, closed in beside.remedies:
         _put(at, f"{kind}_opened", opened)
         _put(at, f"{kind}_closed", closed)

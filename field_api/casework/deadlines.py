@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session, aliased
 
 from field_api.auth.identity import Identity
-from field_api.casework import calendars
+from field_api.casework import calendars, defects
 from field_api.casework.clock_facts import Beside, facts_of, is_quiet
 from field_api.casework.clock_tables import Deadline, Remedy
 from field_api.casework.law.clocks import CLOCKS, Duty
@@ -188,17 +188,20 @@ def _state(one: Running, now: datetime) -> str:
 
 
 def _beside(session: Session, subjects: Sequence[_Subject]) -> dict[str, Beside]:
-    """What is known of records beside their bodies. At most three SELECTs."""
+    """What is known of records beside their bodies. At most four SELECTs."""
     ids = [one.id for one in subjects]
-    steps, cash = _steps(session, ids), _cash(session, [one.id for one in subjects if one.body.get("payments")])
-    remedies = _remedies(session, [one.case for one in subjects if one.case])
+    steps, cash = steps_of(session, ids), cash_of(session, [one.id for one in subjects if one.body.get("payments")])
+    cases = [one.case for one in subjects if one.case]
+    remedies, revoked = remedies_of(session, cases), defects.revoked(session, cases)
     return {
-        one.id: Beside(steps.get(one.id, {}), remedies.get(one.case or "", ()), cash.get(one.id, {}))
+        one.id: Beside(
+            steps.get(one.id, {}), remedies.get(one.case or "", ()), cash.get(one.id, {}), revoked.get(one.case or "")
+        )
         for one in subjects
     }
 
 
-def _steps(session: Session, records: Sequence[str]) -> dict[str, dict[str, datetime]]:
+def steps_of(session: Session, records: Sequence[str]) -> dict[str, dict[str, datetime]]:
     """When each record first reached each status, by the time that the operation bears."""
     query = sa.select(OperationRow.record, OperationRow.at, OperationRow.changed).where(
         OperationRow.record.in_(records), OperationRow.action == "transition", OperationRow.seq.is_not(None)
@@ -211,7 +214,7 @@ def _steps(session: Session, records: Sequence[str]) -> dict[str, dict[str, date
     return found
 
 
-def _cash(session: Session, records: Sequence[str]) -> dict[str, dict[str, dict[str, datetime]]]:
+def cash_of(session: Session, records: Sequence[str]) -> dict[str, dict[str, dict[str, datetime]]]:
     """When the payments of records were handed in and banked."""
     if not records:
         return {}
@@ -229,7 +232,7 @@ def _cash(session: Session, records: Sequence[str]) -> dict[str, dict[str, dict[
     return found
 
 
-def _remedies(session: Session, cases: Sequence[str]) -> dict[str, list[tuple[str, datetime, datetime | None]]]:
+def remedies_of(session: Session, cases: Sequence[str]) -> dict[str, list[tuple[str, datetime, datetime | None]]]:
     found: dict[str, list[tuple[str, datetime, datetime | None]]] = {}
     query = sa.select(Remedy.case, Remedy.kind, Remedy.opened_at, Remedy.closed_at).where(Remedy.case.in_(cases))
     for row in session.execute(query.order_by(Remedy.opened_at, Remedy.id)):

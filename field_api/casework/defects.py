@@ -6,11 +6,12 @@ asked to correct or revoke it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from sync.store.base import Base, Id, Json, UtcDateTime
 
@@ -46,3 +47,14 @@ class Defect(Base):
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     settled_by: Mapped[str | None] = mapped_column(Id)
     reason: Mapped[str | None] = mapped_column(sa.String(500))
+
+
+def revoked(session: Session, cases: Iterable[str]) -> dict[str, datetime]:
+    """When the decisions of cases were revoked because of a defect."""
+    query = sa.select(Defect.record, Defect.settled_at).where(
+        Defect.record.in_(cases), Defect.state == "settled", Defect.outcome == "revoked"
+    )
+    found: dict[str, datetime] = {}
+    for row in session.execute(query.order_by(Defect.settled_at)):
+        found.setdefault(row.record, row.settled_at)
+    return found

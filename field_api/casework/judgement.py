@@ -15,17 +15,13 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from field_api.casework import calendars, release, rulebook, server, violations
+from field_api.casework import release, rulebook, server
 from field_api.casework.audits import gather
 from field_api.casework.defects import Defect
 from field_api.casework.law.audit import File
-from field_api.casework.law.calendar import shanghai_day
-from field_api.casework.law.catalogue import Item, newest
 from field_api.casework.law.judge import Finding, judge
 from field_api.casework.law.reading import Around, of_file
-from field_api.casework.models import Case
-from field_api.casework.procedure_models import Proceeding
-from sync.engine.kinds import parse_time
+from field_api.casework.surroundings import Settings, Surroundings
 from sync.engine.values import Flag, Operation, Record
 from sync.service.home import Change, Effect
 from sync.store.ids import new_id
@@ -48,6 +44,7 @@ PROCEEDING_STAGES: Mapping[str, str] = {
     "no_penalty": "decide",
     "decide": "decide",
     "serve": "serve",
+    "enforce": "enforce",
     "perform": "pay",
     "close": "close",
 }
@@ -64,20 +61,17 @@ INHERENT = frozenset({"R24", "R44", "R45", "R50"})
 EXTENDED = frozenset({"R22"})
 
 
-# What the bureau says itself of what no law that we could read says.
-Law = Mapping[str, Any]
-
-
-def flags(session: Session, effects: Sequence[Effect], law: Law, now: datetime) -> dict[str, Sequence[str]]:
+def flags(session: Session, effects: Sequence[Effect], settings: Settings, now: datetime) -> dict[str, Sequence[str]]:
     """What the results of steps are marked with. Most batches hold none of these steps, and cost nothing here."""
+    marked = _unsigned(session, effects)
     judged = [one for one in effects if _stage(one) is not None]
-    marked: dict[str, Sequence[str]] = _unsigned(session, effects)
     if not judged:
         return marked
     files = _files_of(session, [one.after for one in judged])
+    around = Surroundings(session, files, settings, effects)
     for one in judged:
         file = _as_left(files, one.after)
-        findings = _judge(session, file, law, now, [str(_stage(one))])
+        findings = _judge(file, around.at_step(file, one, now), [str(_stage(one))])
         if one.after.type == "measure":
             asked = INHERENT if one.operation.action == "create" else EXTENDED
             findings = [found for found in findings if found.rule in asked]
@@ -111,21 +105,31 @@ def _stage(effect: Effect) -> str | None:
     return None
 
 
-def react(session: Session, changes: Sequence[Change], law: Law, now: datetime) -> list[Operation]:
+def react(session: Session, changes: Sequence[Change], settings: Settings, now: datetime) -> list[Operation]:
     """Bring the defects of changed records up to date. Writes: defect; returns the tasks that follow."""
+    voided = [one.after.id for one in changes if one.after.type == "case" and _was_voided(one)]
+    follow = _forget(session, voided, now) if voided else []
     looked_at = [change.after for change in changes if _may_be_at_fault(change)]
     if not looked_at:
-        return []
+        return follow
     files = _files_of(session, looked_at)
-    cases = {_case_of(record): record for record in looked_at}
-    follow: list[Operation] = []
-    for case in sorted(cases):
-        if case in files:
-            file = files[case]
-            stages = _stages_behind(file)
-            findings = _judge(session, file, law, now, stages) if stages else []
-            follow += _bring_up_to_date(session, case, file, findings, now)
+    around = Surroundings(session, files, settings)
+    for case in sorted(files):
+        file = files[case]
+        stages = _stages_behind(file)
+        findings = _judge(file, around.of_now(file, now), stages) if stages else []
+        follow += _bring_up_to_date(session, case, file, findings, now)
     return follow
+
+
+def _was_voided(change: Change) -> bool:
+    return change.after.void is not None and (change.before is None or change.before.void is None)
+
+
+def _forget(session: Session, cases: Sequence[str], now: datetime) -> list[Operation]:
+    """Clear the open defects of cases that are void: nothing was done by them."""
+    query = sa.select(Defect).where(Defect.record.in_(cases), Defect.state == "open").order_by(Defect.id)
+    return [one for row in session.scalars(query.with_for_update()).all() for one in _clear(session, row, now)]
 
 
 def _may_be_at_fault(change: Change) -> bool:
@@ -142,7 +146,8 @@ def _said_more(change: Change) -> bool:
     assert change.before is not None
     quiet = ("case_no", "review", "review_reason", "delivery", "task_no", "centre_message", "notes", "priority_hint")
     before, after = change.before.body, change.after.body
-    return any(before.get(name) != value for name, value in after.items() if name not in quiet)
+    changed = (name for name, value in after.items() if before.get(name) != value)
+    return change.before.void is not None or any(name not in quiet for name in changed)
 
 
 def _stages_behind(file: File) -> list[str]:
@@ -180,8 +185,7 @@ def _as_left(files: Mapping[str, File], record: Record) -> File:
     return replace(standing, proceedings=(record.body,))
 
 
-def _judge(session: Session, file: File, law: Law, now: datetime, stages: Sequence[str]) -> list[Finding]:
-    around = _around(session, file, law, now)
+def _judge(file: File, around: Around, stages: Sequence[str]) -> list[Finding]:
     found: dict[str, Finding] = {}
     for stage in stages:
         facts = of_file(file, around, stage=stage)
@@ -191,85 +195,74 @@ def _judge(session: Session, file: File, law: Law, now: datetime, stages: Sequen
     return list(found.values())
 
 
-def _around(session: Session, file: File, law: Law, now: datetime) -> Around:
-    act = parse_time(file.case.get("occurred_at"))
-    return Around(
-        now=now,
-        calendar=calendars.load(session) if _counts_days(file) else calendars.published(),
-        officers=_officers(session, file),
-        items=_items(session, file, act or now),
-        others=_others(session, file),
-        config=law,
-    )
-
-
-def _counts_days(file: File) -> bool:
-    """Say whether law counts days on this file; an ordinary step asks nothing for the calendar."""
-    return file.decision is not None or bool(file.measures or file.proceedings)
-
-
-def _officers(session: Session, file: File) -> dict[str, Mapping[str, Any]]:
-    named = {*(file.case.get("officers") or ()), *(one.get("officer") for one in file.elements("signatures"))}
-    named |= {who for one in file.elements("timeline") for who in one.get("officers") or [one.get("by")]}
-    named |= {who for body in (*file.measures, *file.proceedings) for who in body.get("officers") or ()}
-    query = sa.select(RecordRow.id, RecordRow.body).where(RecordRow.type == "officer", RecordRow.id.in_(named - {None}))
-    return {row.id: orjson.loads(row.body) for row in session.execute(query)}
-
-
-def _items(session: Session, file: File, act: datetime) -> dict[str, Item]:
-    codes = {code for body in (file.case, *file.proceedings) for code in body.get("violations") or ()}
-    found = {code: newest(violations.versions(session, code), shanghai_day(act)) for code in codes}
-    return {code: item for code, item in found.items() if item is not None}
-
-
-def _others(session: Session, file: File) -> list[Mapping[str, Any]]:
-    """The other cases of the same incident and their general proceedings: law lets one act be fined once."""
-    incident = file.case.get("incident")
-    if not incident:
-        return []
-    others = sa.select(Case.id).where(Case.incident == incident, Case.id != file.id)
-    general = sa.select(Proceeding.id).where(Proceeding.case.in_(others))
-    query = sa.select(RecordRow.body).where(
-        sa.or_(RecordRow.id.in_(others), RecordRow.id.in_(general)), RecordRow.void.is_(None)
-    )
-    return [orjson.loads(body) for body in session.scalars(query)]
-
-
 def _bring_up_to_date(
     session: Session, case: str, file: File, findings: Sequence[Finding], now: datetime
 ) -> list[Operation]:
-    standing = {row.rule: row for row in session.scalars(sa.select(Defect).where(Defect.record == case))}
+    """Open, mend and clear the defects of a case. Locks: they."""
+    query = sa.select(Defect).where(Defect.record == case).order_by(Defect.rule).with_for_update()
+    standing = {row.rule: row for row in session.scalars(query)}
     by_rule: dict[str, list[Finding]] = {}
     for finding in findings:
         by_rule.setdefault(finding.rule, []).append(finding)
     follow: list[Operation] = []
     for rule, found in sorted(by_rule.items()):
         row = standing.pop(rule, None)
-        if row is None or row.state == "cleared":
-            follow.append(_open(session, row, case, file, found, now))
+        if row is None:
+            row = _claim(session, case, file, found, now)
+            follow += [_open(row, case, file, found, now)] if row is not None else []
+        elif row.state == "cleared" or (row.state == "settled" and _says_more(row, found)):
+            follow.append(_open(row, case, file, found, now))
+        elif row.state == "open":
+            row.checks = _said(found)
     for row in standing.values():
         if row.state == "open":
-            row.state, row.settled_at = "cleared", now
-            if row.task is not None:
-                follow.append(server.patch("task", row.task, {"status": "closed"}, now))
+            follow += _clear(session, row, now)
     session.flush()
     return follow
 
 
-def _open(
-    session: Session, row: Defect | None, case: str, file: File, found: Sequence[Finding], now: datetime
-) -> Operation:
-    first, unit = found[0], file.case["unit"]
-    if row is None:
-        row = Defect(id=new_id(), record=case, type="case", unit=unit, rule=first.rule)
-        session.add(row)
-    row.checks = [{"check": one.check, "article": one.article, "words": dict(one.words)} for one in found]
-    row.bundle, row.found_at, row.state, row.task = rulebook.shipped().version, now, "open", new_id()
+def _says_more(row: Defect, found: Sequence[Finding]) -> bool:
+    """Say whether a rule finds what nobody has settled: what a person decided stands."""
+    return bool({one.check for one in found} - {one["check"] for one in row.checks})
+
+
+def _said(found: Sequence[Finding]) -> list[dict[str, Any]]:
+    return [{"check": one.check, "article": one.article, "words": dict(one.words)} for one in found]
+
+
+def _clear(session: Session, row: Defect, now: datetime) -> list[Operation]:
+    row.state, row.settled_at = "cleared", now
+    session.flush()
+    return [] if row.task is None else [server.patch("task", row.task, {"status": "closed"}, now)]
+
+
+def _claim(session: Session, case: str, file: File, found: Sequence[Finding], now: datetime) -> Defect | None:
+    """A new row of a case and rule; None where another push has just written it, and asks for the correction."""
+    rule = found[0].rule
+    row = Defect(id=new_id(), record=case, type="case", unit=file.case["unit"], rule=rule, checks=_said(found))
+    row.bundle, row.found_at, row.state = rulebook.shipped().version, now, "open"
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except sa.exc.IntegrityError:
+        there = sa.select(Defect.id).where(Defect.record == case, Defect.rule == rule)
+        if session.scalar(there) is None:
+            raise
+        return None
+    return row
+
+
+def _open(row: Defect, case: str, file: File, found: Sequence[Finding], now: datetime) -> Operation:
+    """Have a defect be open, and ask the legal reviewer to correct it."""
+    first = found[0]
+    row.checks, row.bundle, row.found_at = _said(found), rulebook.shipped().version, now
+    row.state, row.task = "open", new_id()
+    row.outcome = row.reason = row.settled_by = row.settled_at = None
     values = {
         "kind": "correction",
         "title": f"{first.rule} 程序瑕疵 · procedure defect",
         "description": f"{first.words['zh']} · {first.words['en']}"[:500],
-        "for_unit": unit,
+        "for_unit": file.case["unit"],
         "for_role": "legal",
         "rule": first.rule,
         "case": case,

@@ -99,7 +99,7 @@ def _body(session: Session, identity: Identity, record: str, record_type: str) -
 
 
 def require_stranger(session: Session, identity: Identity, case: str, body: dict[str, Any]) -> None:
-    """Nobody reviews what he wrote, stood by, or photographed."""
+    """Nobody reviews what he wrote, stood by, or photographed. Raises: Problem own_case."""
     hands = {body["author"], *(step["by"] for step in body["timeline"] + body["notes"] + body["documents"])}
     pieces = sa.select(Evidence.id).where(Evidence.case == case)
     hands |= set(session.scalars(sa.select(Evidence.officer).where(Evidence.case == case)))

@@ -12,6 +12,7 @@ import orjson
 
 from field_api.auth.keys import Keys
 from field_api.casework.law import bundle, facts
+from field_api.casework.law.judge import judge
 
 FOLDER = "data/law"
 PARTS = ("parameters", "officers", "summary", "fairness", "money", "measures", "process")
@@ -27,6 +28,11 @@ def shipped() -> bundle.Bundle:
         document = {**document, **part, "rules": document["rules"] + part.get("rules", [])}
     document["rules"].sort(key=lambda one: (one["id"], one["valid_from"] or ""))
     return bundle.read(document)
+
+
+def warm() -> None:
+    """Read the rules and compile them, so that nobody's first question waits for it."""
+    judge(shipped(), {})
 
 
 @cache

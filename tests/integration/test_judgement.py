@@ -13,6 +13,7 @@ from field_api.casework.defects import Defect
 from field_api.casework.models import Task
 from tests.integration.field import Terminal, new_id, terminal
 from tests.integration.people import Bureau
+from tests.support.numbers import leased, text
 
 DAY = "2026-11-02T10:{:02d}:00+08:00"
 PARTY = {"kind": "citizen", "name": "演示当事人"}
@@ -42,10 +43,18 @@ def pair(bureau: Bureau, own: Terminal) -> tuple[str, str]:
     return own.officer, colleague
 
 
-def street(own: Terminal, pair: tuple[str, str], case: str, without: frozenset[str] = frozenset()) -> list[Any]:
+def street(
+    own: Terminal,
+    pair: tuple[str, str],
+    case: str,
+    without: frozenset[str] = frozenset(),
+    subject: str = "city_bureau",
+) -> list[Any]:
     """A whole summary penalty in the terminal's order; `without` leaves elements out by name."""
     main, second = pair
     decision, waiver = new_id(), new_id()
+    block = leased(own, 1, f"D07.{subject}")
+    number = text(block, block["from"])
 
     def add(name: str, list_: str, **parts: Any) -> list[Any]:
         return [] if name in without else [own.append("case", case, list_, **parts)]
@@ -53,7 +62,7 @@ def street(own: Terminal, pair: tuple[str, str], case: str, without: frozenset[s
     return [
         own.create(
             "case", case, party=PARTY, amount_fen=5000, penalty_kinds=["fine"], procedure="summary",
-            subject="city_bureau", officers=[main, second], occurred_at=at(0), legal_basis=["演示"],
+            subject=subject, officers=[main, second], occurred_at=at(0), legal_basis=["演示"],
         ),
         *add("ids", "timeline", step="ids_shown", at=at(1), officers=[main, second]),
         *add("order", "timeline", step="correction_ordered", at=at(2)),
@@ -62,7 +71,7 @@ def street(own: Terminal, pair: tuple[str, str], case: str, without: frozenset[s
         own.step(case, "notify"),
         *add("signed_waiver", "signatures", id=waiver, signer="party", at=at(4), method="stroke", sha256="ab" * 32),
         *add("waiver", "statements", kind="waiver", at=at(4), signature=waiver),
-        *add("decision", "documents", id=decision, type="D07", at=at(5), number="演示〔2026〕第0001号"),
+        *add("decision", "documents", id=decision, type="D07", at=at(5), number=number),
         own.step(case, "decide"),
         *[own.append("case", case, "signatures", signer="officer", officer=one, document=decision, at=at(6))
           for one in pair],

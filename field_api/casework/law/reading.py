@@ -28,11 +28,21 @@ GENERALLY_DECIDED = ("decided", "served", "enforcing", "performed")
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """When cash that was taken on the spot was handed in, and when it was banked."""
+
+    handed_in: datetime | None = None
+    banked: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Around:
     """What a case's own records do not say.
 
     officers: reference bodies by id. items: the catalogue's versions for the day of the act, by code. others: bodies
     of the incident's other cases. first_offence: None where nobody looked. leased, reused: of the decision's number.
+    filing_working_days, days_late: as the clocks count them. cash: by payment. lighter: a later law was chosen as
+    the lighter one. skew_minutes: of the clock of the store that speaks.
     """
 
     now: datetime
@@ -44,6 +54,11 @@ class Around:
     first_offence: bool | None = None
     leased: bool | None = None
     reused: bool | None = None
+    filing_working_days: int | None = None
+    days_late: int | None = None
+    cash: Mapping[str, Paid] = field(default_factory=dict)
+    lighter: bool | None = None
+    skew_minutes: int | None = None
 
 
 def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
@@ -55,7 +70,7 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
     act = _day(file.case.get("occurred_at"))
     return {
         "act": _act(file, act, speaks),
-        "case": _case(file, speaks, stage),
+        "case": _case(file, speaks, stage, around),
         "party": _party(file, act, around),
         "steps": _steps(file),
         "statement": _statement(file, speaks),
@@ -65,12 +80,13 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
         "incident": _incident(file, around),
         "proceeding": _proceeding(file, around) if file.proceedings else {},
         "service": _service(file, around),
-        "clock": _clock(file, act),
+        "enforcement": _enforcement(file, around) if file.proceedings else {},
+        "clock": _clock(file, act, around),
         "config": dict(around.config),
         "officers": _officers(file, speaks, act, around),
         "violations": [_violation(around.items[code]) for code in _codes(speaks, file) if code in around.items],
         "evidence": [{"digest_differs": one.get("bytes") == "mismatched"} for one in file.evidence],
-        "payments": [_payment(one) for one in file.elements("payments")],
+        "payments": [_payment(one, around) for one in file.elements("payments")],
         "measures": [of_measure(one, around.now, around.calendar) for one in file.measures],
     }
 
@@ -112,7 +128,13 @@ def _act(file: File, act: date | None, speaks: Body) -> dict[str, Any]:
     }
 
 
-def _case(file: File, speaks: Body, stage: str) -> dict[str, Any]:
+def rules_date(case: Body) -> date | None:
+    """The date for which a case's rules were chosen: `rule_set` is `<version>@<date>`."""
+    _, _, day = str(case.get("rule_set") or "").rpartition("@")
+    return _date(day)
+
+
+def _case(file: File, speaks: Body, stage: str, around: Around) -> dict[str, Any]:
     case = file.case
     decided = _procedure_by_stage(stage) if not file.proceedings else "general"
     return {
@@ -122,6 +144,8 @@ def _case(file: File, speaks: Body, stage: str) -> dict[str, Any]:
         "contested": case.get("disputed"),
         "legal_review_matter": speaks.get("major"),
         "archiving": stage == "archive",
+        "rules_date": _text(rules_date(case)),
+        "lighter_law": around.lighter,
     }
 
 
@@ -145,6 +169,10 @@ def _birth(party: Body) -> date | None:
     text, number = party.get("birth"), party.get("id_no") or ""
     if not text and len(number) == 18 and number[6:14].isdigit():
         text = f"{number[6:10]}-{number[10:12]}-{number[12:14]}"
+    return _date(text)
+
+
+def _date(text: str | None) -> date | None:
     try:
         return date.fromisoformat(text) if text else None
     except ValueError:
@@ -299,13 +327,32 @@ def _service(file: File, around: Around) -> dict[str, Any]:
     }
 
 
-def _clock(file: File, act: date | None) -> dict[str, Any]:
+def _enforcement(file: File, around: Around) -> dict[str, Any]:
+    """What a proceeding says of getting its fine: the demand (D29), the application to a court (D30), late fees."""
+    body = file.proceedings[-1]
+    demands = [one for one in _papers(file, "D29") if (one.get("served") or {}).get("at")]
+    applied = _papers(file, "D30")
+    served = {"at": demands[0]["served"]["at"]} if demands else None
+    late = [one["amount_fen"] for one in file.elements("payments") if one.get("mode") == "late"]
+    return {
+        "court_application": bool(applied),
+        "demanded": bool(demands),
+        "demand_working_days": _between(served, applied[0], around) if applied else None,
+        "addon_fen": sum(late) if late else None,
+        "principal_fen": body.get("amount_fen") if late else None,
+    }
+
+
+def _clock(file: File, act: date | None, around: Around) -> dict[str, Any]:
     decided = _day((file.decision or {}).get("at"))
     passed = _full_years(act, decided - timedelta(days=1)) if act and decided and decided > act else None
     return {
         "whole_years_passed": passed,
         "paid": bool(file.elements("payments")),
         "filed": file.case.get("status") in ("filed", "closed", "archived"),
+        "filing_working_days": around.filing_working_days,
+        "days_late": around.days_late,
+        "skew_minutes": around.skew_minutes,
     }
 
 
@@ -351,5 +398,14 @@ def _violation(item: Item) -> dict[str, Any]:
     return shown
 
 
-def _payment(one: Body) -> dict[str, Any]:
-    return {name: one.get(name) for name in ("mode", "ground", "amount_fen", "receipt_no")}
+def _payment(one: Body, around: Around) -> dict[str, Any]:
+    shown: dict[str, Any] = {name: one.get(name) for name in ("mode", "ground", "amount_fen", "receipt_no")}
+    if one.get("mode") != "on_spot":
+        return shown
+    cash, last = around.cash.get(one.get("id") or "", Paid()), shanghai_day(around.now)
+    handed_in = shanghai_day(cash.handed_in) if cash.handed_in else None
+    banked = shanghai_day(cash.banked) if cash.banked else None
+    shown |= {"handed_in": handed_in is not None, "banked": banked is not None}
+    shown["hand_in_working_days"] = work_days_known(_day(one.get("at")), handed_in or last, around.calendar)
+    shown["bank_working_days"] = work_days_known(handed_in, banked or last, around.calendar)
+    return shown

@@ -32,6 +32,7 @@ STRONG = ("id", "uscc")
 _DECISIONS = frozenset({"D07", "D17"})
 _DECIDED = frozenset({"decided", "served", "paid", "filed", "closed", "archived"})
 _WATCHED = ("party", "plates", "status", "violations", "category", "documents")
+_MOST = 2_000
 CHINA_TIME = timezone(timedelta(hours=8))
 Key = tuple[str, str]
 
@@ -76,6 +77,25 @@ def keys_of(body: Mapping[str, Any], keys: Keys) -> list[Key]:
         found.append(("name", seal.index("name", named)))
     found += [("plate", seal.index("plate", plates.compact(plate))) for plate in body.get("plates") or ()]
     return found
+
+
+def decisions(session: Session, wanted: Iterable[Key]) -> dict[Key, list[tuple[str, datetime, list[str]]]]:
+    """What was decided about whom these keys lead to, and those merged with them: case, when, about what."""
+    found = _found(session, wanted)
+    if not found:
+        return {}
+    whose = sa.func.coalesce(Party.merged_into, Party.id)
+    query = (
+        sa.select(whose.label("party"), PartyCase.case, PartyCase.decided_at, PartyCase.violations)
+        .join(Party, Party.id == PartyCase.party)
+        .where(whose.in_(set(found.values())), PartyCase.decided_at.is_not(None))
+        .order_by(PartyCase.decided_at.desc())
+        .limit(_MOST)
+    )
+    by_party: dict[str, list[tuple[str, datetime, list[str]]]] = {}
+    for row in session.execute(query):
+        by_party.setdefault(row.party, []).append((row.case, row.decided_at, row.violations))
+    return {key: by_party.get(party, []) for key, party in found.items()}
 
 
 def name_of(name: str | None, shop: str | None) -> str:
