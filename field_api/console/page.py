@@ -20,6 +20,7 @@ from field_api.casework.delivery import FINISHED
 from field_api.casework.enums import ENUMS, label
 from field_api.casework.words import advice
 from field_api.console import show
+from field_api.console.registers import registers_of
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
 from field_api.endpoint import Answer, Caller, Context, Mode, endpoint
 from field_api.extensions import services
@@ -110,6 +111,7 @@ def _text(template: str, who: Identity | None, values: Mapping[str, Any]) -> str
         "done": done if f"done.{done}" in WORDS else "",
         "problem": CATALOGUE.get(request.args.get("problem", "")),
         "badges": None,
+        "registers": registers_of(who),
     }
     return TEMPLATES.get_template(template).render(**common | dict(values))
 
