@@ -16,6 +16,7 @@ from field_api import languages
 from field_api.auth.console import csrf_token
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
+from field_api.casework.clock_words import REMEDIES, RESULTS
 from field_api.casework.delivery import FINISHED
 from field_api.casework.enums import ENUMS, label
 from field_api.casework.words import advice
@@ -60,7 +61,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.globals.update(CATALOGUE=CATALOGUE, ENUMS=ENUMS, FINISHED=FINISHED, new_id=new_id, show=show)
-TEMPLATES.globals.update(in_language=in_language)
+TEMPLATES.globals.update(in_language=in_language, REMEDIES=REMEDIES, RESULTS=RESULTS)
 
 
 def page(*, caller: Caller = "console", mode: Mode = "read") -> Callable[[Callable[..., Any]], Callable[..., Response]]:

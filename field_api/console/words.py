@@ -95,7 +95,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.timeline": ("处理过程", "Timeline"),
     "case.timeline_empty": ("还没有处理步骤。", "No step has been recorded yet."),
     "case.notes": ("备注", "Notes"),
-    "case.documents": ("文书", "Documents"),
     "case.served_to": ("受送达人 {name}", "served to {name}"),
     "case.history": ("操作记录", "History of operations"),
     "case.history_lead": (

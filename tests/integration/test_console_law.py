@@ -7,6 +7,7 @@ import io
 import re
 from typing import Any
 
+import orjson
 import pytest
 import sqlalchemy as sa
 from werkzeug.test import TestResponse
@@ -15,6 +16,7 @@ from field_api.casework.defects import Defect
 from field_api.casework.ledger_tables import CashReceipt, LedgerTransaction
 from field_api.casework.parties.models import Party, Unmasking
 from sync.store.ids import new_id
+from sync.store.tables import RecordRow
 from tests.integration.field import Terminal, terminal
 from tests.integration.lawful import at, decided, payment
 from tests.integration.people import Bureau, Console
@@ -261,3 +263,45 @@ def test_a_months_audit_is_a_page_and_a_table(bureau: Bureau, own: Terminal, des
     assert header == ["Case", "Unit", "Status", "Score", "Failed", "Found"]
     assert [line[0] for line in lines] == [number]
     assert "这个月没有案卷" in page(desk, "/console/audits?month=2021-01")
+
+
+def test_a_case_is_told_in_the_order_in_which_it_is_judged(bureau: Bureau, own: Terminal, desk: Console) -> None:
+    """What happened, was said, decided, served, paid and is wrong follow each other, with each paper's copies."""
+    case = fined(own)
+    [paper] = [one["id"] for one in _body(bureau, case)["documents"]]
+    own.done(
+        own.append("case", case, "statements", kind="notice", facts="演示：占道", rights=True),
+        own.append("case", case, "signatures", signer="party", method="refused", note="演示：拒签注明", document=paper),
+    )
+    shown = page(desk, f"/console/cases/{case}")
+    order = ["facts", "photos", "timeline", "told", "decided", "documents", "paid", "wrong"]
+    places = [shown.index(f'<h2 id="{name}"') for name in order]
+    assert places == sorted(places)
+    for copy in ("party", "stub", "thermal"):
+        assert f"/api/v1/cases/{case}/documents/{paper}?copy={copy}" in shown
+    said = ("演示：占道", "已告知权利", "拒签", "演示：拒签注明", "当场交付", "票据 演示-0001", "红灯")
+    for words in (*said, f"cases/{case}/trail"):
+        assert words in shown, words
+    [checks] = scalars(bureau, Defect.checks, Defect.state == "open", Defect.record == case)[:1]
+    assert checks[0]["words"]["zh"] in shown
+    assert checks[0]["article"] in shown
+    trail = page(desk, f"/console/cases/{case}/trail", "en")
+    assert "Who did what" in trail
+    assert own.handheld.terminal_no in trail
+
+
+def test_a_dispatcher_reads_the_story_without_the_audit(bureau: Bureau, own: Terminal) -> None:
+    """What he may not open is neither shown nor linked, and refused where he asks for it."""
+    case = fined(own)
+    dispatcher = bureau.console("diaodu", "dispatcher")
+    shown = page(dispatcher, f"/console/cases/{case}")
+    assert "当场行政处罚决定书" in shown
+    assert "案卷评查" not in shown
+    assert 'href="/console/defects' not in shown
+    assert dispatcher.client.get(f"/console/cases/{case}/trail").status_code == 403
+
+
+def _body(bureau: Bureau, case: str) -> dict[str, Any]:
+    [text] = scalars(bureau, RecordRow.body, RecordRow.id == case)
+    body: dict[str, Any] = orjson.loads(text)
+    return body
