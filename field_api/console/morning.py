@@ -11,7 +11,7 @@ from field_api.console.page import argument, page, render
 from field_api.endpoint import Answer, Context
 
 blueprint = Blueprint("console_morning", __name__, url_prefix="/console/morning")
-SHOWN = 8
+SHOWN = 5
 PARTS = ("overdue", "near", "lapsing", "calls", "defects", "terminals", "alerts", "to_bank")
 
 

@@ -95,9 +95,8 @@ def cases_of(session: Session, identity: Identity, ids: set[str]) -> dict[str, A
 
 
 def _lapsing(session: Session, identity: Identity, now: datetime) -> Sequence[Deadline]:
-    query = sa.select(Deadline).where(
-        Deadline.state == "open", Deadline.clock.in_(LAPSING), Deadline.due_at < now + LAPSES_WITHIN
-    )
+    soon = sa.or_(Deadline.due_at < now + LAPSES_WITHIN, Deadline.warn_at < now)
+    query = sa.select(Deadline).where(Deadline.state == "open", Deadline.clock.in_(LAPSING), soon)
     if "admin" not in identity.roles:
         query = query.where(Deadline.unit.in_(identity.units))
     return list(session.scalars(query.order_by(Deadline.due_at, Deadline.id).limit(LIMIT)))

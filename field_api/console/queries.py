@@ -14,6 +14,7 @@ from field_api.auth.identity import Identity
 from field_api.auth.tables import Officer, Terminal, Unit
 from field_api.casework import delivery, scope
 from field_api.casework.models import Case, Evidence
+from field_api.casework.procedure_models import Measure
 from media.tables import Blob
 from sync.store.outbox import OutboxRow
 from sync.store.tables import ConflictRow, OperationRow, RecordRow
@@ -209,11 +210,13 @@ def case_file(session: Session, identity: Identity, case: str) -> CaseFile:
         Problem: not_found.
     """
     row = scope.require(session, identity, case, "case")
+    its_measures = RecordRow.id.in_(sa.select(Measure.id).where(Measure.case == case))
     family = session.execute(
         sa.select(RecordRow.id, RecordRow.type, RecordRow.version, RecordRow.void, RecordRow.body, Blob.facts)
         .outerjoin(Evidence, Evidence.id == RecordRow.id)
         .outerjoin(Blob, sa.and_(Blob.sha256 == Evidence.sha256, Evidence.bytes == "verified"))
-        .where(RecordRow.family == row.family)
+        # A measure without an incident is a family of its own, and its case's all the same.
+        .where(sa.or_(RecordRow.family == row.family, its_measures))
         .order_by(RecordRow.id)
         .limit(FAMILY_LIMIT)
     )

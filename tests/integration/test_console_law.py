@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -19,7 +20,7 @@ from sync.store.ids import new_id
 from sync.store.tables import RecordRow
 from tests.integration.field import Terminal, terminal
 from tests.integration.lawful import at, decided, payment
-from tests.integration.people import Bureau, Console
+from tests.integration.people import Bureau, Console, now
 from tests.integration.test_parties import registered
 from tests.support.numbers import leased
 from tests.unit.test_law_identifiers import id_card
@@ -81,6 +82,14 @@ def test_the_morning_names_what_is_late_who_must_and_by_what_article(
     whole = page(desk, "/console/morning?list=overdue")
     assert 'id="overdue"' in whole
     assert 'id="calls"' not in whole
+
+
+def test_a_measure_that_is_about_to_lapse_is_named_once(own: Terminal, desk: Console) -> None:
+    """A seizure with four fifths of its term used stands among what lapses, and not among the rest as well."""
+    imposed = (now() - timedelta(days=26)).isoformat(timespec="milliseconds")
+    own.done(own.create("measure", kind="seize", ground="S1", imposed_at=imposed, term_days=30))
+    lapsing, near = (page(desk, f"/console/morning?list={name}") for name in ("lapsing", "near"))
+    assert ("查封扣押期限" in lapsing, "查封扣押期限" in near) == (True, False)
 
 
 def test_another_units_morning_is_its_own(bureau: Bureau, own: Terminal) -> None:
@@ -270,6 +279,7 @@ def test_a_case_is_told_in_the_order_in_which_it_is_judged(bureau: Bureau, own: 
     case = fined(own)
     [paper] = [one["id"] for one in _body(bureau, case)["documents"]]
     own.done(
+        own.create("measure", case=case, kind="seize", ground="S1", imposed_at=at("09:45"), storage="演示仓库"),
         own.append("case", case, "statements", kind="notice", facts="演示：占道", rights=True),
         own.append("case", case, "signatures", signer="party", method="refused", note="演示：拒签注明", document=paper),
     )
@@ -279,7 +289,7 @@ def test_a_case_is_told_in_the_order_in_which_it_is_judged(bureau: Bureau, own: 
     assert places == sorted(places)
     for copy in ("party", "stub", "thermal"):
         assert f"/api/v1/cases/{case}/documents/{paper}?copy={copy}" in shown
-    said = ("演示：占道", "已告知权利", "拒签", "演示：拒签注明", "当场交付", "票据 演示-0001", "红灯")
+    said = ("演示：占道", "已告知权利", "拒签", "演示：拒签注明", "当场交付", "票据 演示-0001", "演示仓库", "红灯")
     for words in (*said, f"cases/{case}/trail"):
         assert words in shown, words
     [checks] = scalars(bureau, Defect.checks, Defect.state == "open", Defect.record == case)[:1]
