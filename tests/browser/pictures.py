@@ -40,7 +40,7 @@ DOCUMENTED = (
     ("violation", "violation", (1280, 1100), "light", "zh-CN"),
     ("phone", "case", PHONE, "light", "zh-CN"),
     ("morning", "morning", DESK, "light", "zh-CN"),
-    ("story", "story", (1280, 1500), "light", "zh-CN"),
+    ("story", "told", (1280, 1500), "light", "zh-CN"),
     ("ledger", "ledger", DESK, "light", "en-US"),
     ("morning-phone", "morning", PHONE, "light", "en-US"),
 )
@@ -63,6 +63,7 @@ def views(site: Site) -> dict[str, str]:
         "violation": "/console/violations/item/DQ-116-1?party=org&date=2026-11-22&amount=1000&factor=remedied",
         "morning": "/console/morning",
         "story": f"/console/cases/{site.fined}",
+        "told": f"/console/cases/{site.fined}#told",
         "defects": "/console/defects",
         "vehicle": f"/console/vehicles?plate={PLATE}",
         "parties": "/console/parties",
