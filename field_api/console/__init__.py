@@ -6,16 +6,23 @@ from flask import Blueprint
 
 from field_api.console import (
     alerts,
+    audits,
     cases,
     checking,
     conflicts,
+    defects,
     delivery,
     health,
     imports,
+    ledger,
+    morning,
+    numbers,
+    parties,
     pictures,
     problem_pages,
     quarantine,
     sign_in,
+    vehicles,
     violations,
 )
 
@@ -34,6 +41,13 @@ def blueprints() -> list[Blueprint]:
         alerts.blueprint,
         imports.blueprint,
         violations.blueprint,
+        morning.blueprint,
+        defects.blueprint,
+        vehicles.blueprint,
+        parties.blueprint,
+        ledger.blueprint,
+        numbers.blueprint,
+        audits.blueprint,
         problem_pages.blueprint,
         checking.blueprint,
     ]

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 
 from field_api.casework import review
 from field_api.casework.review import Verdict
-from field_api.console import queries
+from field_api.console import queries, story_queries
 from field_api.console.desk_queries import badges
 from field_api.console.page import argument, form_id, form_text, page, render, return_to, see
 from field_api.console.queries import CaseFile, Filter
@@ -62,6 +62,7 @@ def show_case(context: Context, case: str) -> Answer:
         "case.html",
         badges=badges(context.session, context.identity),
         file=found,
+        story=story_queries.story(context.session, context.identity, found, context.now),
         refusal=_refusal(context, found),
     )
 

@@ -16,10 +16,12 @@ from field_api import languages
 from field_api.auth.console import csrf_token
 from field_api.auth.identity import Identity
 from field_api.auth.sessions import identify_console
+from field_api.casework.clock_words import REMEDIES, RESULTS
 from field_api.casework.delivery import FINISHED
 from field_api.casework.enums import ENUMS, label
 from field_api.casework.words import advice
 from field_api.console import show
+from field_api.console.registers import registers_of
 from field_api.console.words import LANGUAGES, WORDS, name_of, say
 from field_api.endpoint import Answer, Caller, Context, Mode, endpoint
 from field_api.extensions import services
@@ -59,7 +61,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.globals.update(CATALOGUE=CATALOGUE, ENUMS=ENUMS, FINISHED=FINISHED, new_id=new_id, show=show)
-TEMPLATES.globals.update(in_language=in_language)
+TEMPLATES.globals.update(in_language=in_language, REMEDIES=REMEDIES, RESULTS=RESULTS)
 
 
 def page(*, caller: Caller = "console", mode: Mode = "read") -> Callable[[Callable[..., Any]], Callable[..., Response]]:
@@ -110,6 +112,7 @@ def _text(template: str, who: Identity | None, values: Mapping[str, Any]) -> str
         "done": done if f"done.{done}" in WORDS else "",
         "problem": CATALOGUE.get(request.args.get("problem", "")),
         "badges": None,
+        "registers": registers_of(who),
     }
     return TEMPLATES.get_template(template).render(**common | dict(values))
 

@@ -14,12 +14,15 @@ from field_api.auth.identity import Identity
 from field_api.auth.tables import Officer, Terminal, Unit
 from field_api.casework import delivery, scope
 from field_api.casework.models import Case, Evidence
+from field_api.casework.procedure_models import Measure
 from media.tables import Blob
 from sync.store.outbox import OutboxRow
 from sync.store.tables import ConflictRow, OperationRow, RecordRow
 
 PAGE = 20
 STRIP = 4
+# The lists of a record whose elements somebody signs for.
+LISTS = ("timeline", "notes", "documents", "statements", "signatures", "payments", "approvals", "hearings")
 MOST_PAGES = 10_000
 FAMILY_LIMIT = 1000
 HISTORY_LIMIT = 100
@@ -179,6 +182,8 @@ class CaseFile:
     photos: Sequence[Piece]
     incident: Piece | None
     checks: Sequence[Piece]
+    measures: Sequence[Piece]
+    proceedings: Sequence[Piece]
     other_cases: Sequence[Piece]
     conflicts: Sequence[Any]
     deliveries: Sequence[Any]
@@ -205,11 +210,13 @@ def case_file(session: Session, identity: Identity, case: str) -> CaseFile:
         Problem: not_found.
     """
     row = scope.require(session, identity, case, "case")
+    its_measures = RecordRow.id.in_(sa.select(Measure.id).where(Measure.case == case))
     family = session.execute(
         sa.select(RecordRow.id, RecordRow.type, RecordRow.version, RecordRow.void, RecordRow.body, Blob.facts)
         .outerjoin(Evidence, Evidence.id == RecordRow.id)
         .outerjoin(Blob, sa.and_(Blob.sha256 == Evidence.sha256, Evidence.bytes == "verified"))
-        .where(RecordRow.family == row.family)
+        # A measure without an incident is a family of its own, and its case's all the same.
+        .where(sa.or_(RecordRow.family == row.family, its_measures))
         .order_by(RecordRow.id)
         .limit(FAMILY_LIMIT)
     )
@@ -225,6 +232,8 @@ def case_file(session: Session, identity: Identity, case: str) -> CaseFile:
         photos=photos,
         incident=next((one for one in pieces if one.id == mine.body["incident"]), None),
         checks=[one for one in pieces if one.type == "vehicle_check"],
+        measures=[one for one in pieces if one.type == "measure" and one.body["case"] == case],
+        proceedings=[one for one in pieces if one.type == "proceeding" and one.body["case"] == case],
         other_cases=[one for one in pieces if one.type == "case" and one.id != case],
         conflicts=conflicts,
         deliveries=_deliveries(session, case),
@@ -269,9 +278,10 @@ def _people(bodies: Iterable[Mapping[str, Any]]) -> set[str]:
     found: set[str] = set()
     for body in bodies:
         found |= {body.get("author") or "", body.get("officer") or ""}
-        for name in ("timeline", "notes", "documents"):
-            for element in body.get(name, ()):
-                found |= {element["by"], *(element.get("officers") or ())}
+        found.update(body.get("officers") or ())
+        for element in (one for name in LISTS for one in body.get(name) or ()):
+            named = {element["by"], element.get("officer") or "", element.get("collected_by") or ""}
+            found |= named | set(element.get("officers") or ())
     return found - {""}
 
 

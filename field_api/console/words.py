@@ -9,6 +9,8 @@ from field_api.console.care_words import CARE_WORDS
 from field_api.console.checking_words import CHECKING_WORDS
 from field_api.console.desk_words import DESK_WORDS
 from field_api.console.law_words import LAW_WORDS
+from field_api.console.morning_words import MORNING_WORDS
+from field_api.console.register_words import REGISTER_WORDS
 from field_api.console.violation_words import VIOLATION_WORDS
 
 LANGUAGES = ("zh", "en")
@@ -19,6 +21,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     **VIOLATION_WORDS,
     **CHECKING_WORDS,
     **LAW_WORDS,
+    **MORNING_WORDS,
+    **REGISTER_WORDS,
     "brand": ("执法通", "Fieldpost"),
     "brand.sub": ("审核台", "Console"),
     "skip": ("跳到正文", "Skip to content"),
@@ -91,7 +95,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "case.timeline": ("处理过程", "Timeline"),
     "case.timeline_empty": ("还没有处理步骤。", "No step has been recorded yet."),
     "case.notes": ("备注", "Notes"),
-    "case.documents": ("文书", "Documents"),
     "case.served_to": ("受送达人 {name}", "served to {name}"),
     "case.history": ("操作记录", "History of operations"),
     "case.history_lead": (

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from launcher.installation import ROOT
 from tests.browser.chromium import launch, new_page, sign_in
+from tests.browser.fined import PLATE
 from tests.browser.site import Site, running_site
 
 # `wait_for_function` would need eval, which the pages' policy forbids.
@@ -38,6 +39,10 @@ DOCUMENTED = (
     ("delivery", "delivery", DESK, "dark", "zh-CN"),
     ("violation", "violation", (1280, 1100), "light", "zh-CN"),
     ("phone", "case", PHONE, "light", "zh-CN"),
+    ("morning", "morning", DESK, "light", "zh-CN"),
+    ("story", "told", (1280, 1500), "light", "zh-CN"),
+    ("ledger", "ledger", DESK, "light", "en-US"),
+    ("morning-phone", "morning", PHONE, "light", "en-US"),
 )
 
 
@@ -56,6 +61,15 @@ def views(site: Site) -> dict[str, str]:
         "alerts": "/console/alerts",
         "violations": "/console/violations",
         "violation": "/console/violations/item/DQ-116-1?party=org&date=2026-11-22&amount=1000&factor=remedied",
+        "morning": "/console/morning",
+        "story": f"/console/cases/{site.fined}",
+        "told": f"/console/cases/{site.fined}#told",
+        "defects": "/console/defects",
+        "vehicle": f"/console/vehicles?plate={PLATE}",
+        "parties": "/console/parties",
+        "ledger": "/console/ledger",
+        "audits": "/console/audits",
+        "trail": f"/console/cases/{site.fined}/trail",
         "problems": "/problems/",
         "problem": "/problems/own_case",
         "missing": "/console/nowhere",

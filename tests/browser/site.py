@@ -11,6 +11,7 @@ from pathlib import Path
 from field_api.casework import server
 from field_api.config import Config
 from launcher.installation import HOST, ROOT, answers_http, free_port
+from tests.browser.fined import fined_case
 from tests.browser.world import World
 from tests.integration.people import Bureau, now, running
 from tests.support.guarded import GuardedProgram, plain_environment
@@ -29,6 +30,7 @@ class Site:
     own_case: str
     conflict: str
     quarantined: str
+    fined: str
 
 
 @contextmanager
@@ -81,8 +83,9 @@ def tell(world: World, url: str) -> Site:
     world.alerted()
     own, _ = world.closed_case(photos=1, address="演示数据：学府路 3 号")
     world.append(own, "timeline", shenhe, step="educate")
+    fined = fined_case(world)
     case, photos = reviewed_case(world)
-    return Site(url, world, case, photos, own, conflict, quarantined)
+    return Site(url, world, case, photos, own, conflict, quarantined, fined)
 
 
 def reviewed_case(world: World) -> tuple[str, list[str]]:

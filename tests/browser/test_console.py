@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import new_page, sign_in
 from tests.browser.conftest import Watched
+from tests.browser.fined import PLATE
 from tests.browser.sights import CONTRAST, OVERFLOW, SMALL_TARGETS
 from tests.browser.site import Site
 
@@ -28,6 +29,15 @@ def paths(site: Site) -> list[str]:
         "/console/alerts",
         "/console/import",
         "/console/violations",
+        "/console/morning",
+        f"/console/cases/{site.fined}",
+        f"/console/cases/{site.fined}/trail",
+        "/console/defects",
+        f"/console/vehicles?plate={PLATE}",
+        "/console/parties",
+        "/console/ledger",
+        "/console/numbers",
+        "/console/audits",
         "/console/violations/item/DJ-090-1?party=citizen&date=2026-11-22&amount=300&factor=remedied",
         "/problems/",
         "/problems/own_case",

@@ -158,7 +158,8 @@ def test_a_page_costs_the_same_selects_for_one_case_and_for_many(
         for _ in range(19):
             world.case(author=world.other)
     assert costs[:2] == costs[2:]
-    assert max(costs) <= 12
+    # A case's own nine, four of its limits, defects, doubts and reviews, and who asks and what waits.
+    assert max(costs) <= 16
 
 
 @pytest.mark.parametrize(
