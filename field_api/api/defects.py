@@ -11,7 +11,7 @@ from field_api.casework.terms import terms_of
 from field_api.endpoint import Answer, Context, endpoint
 from field_api.extensions import services
 from field_api.problems import Problem
-from field_api.schemas.defects import DefectDump, SettlementLoad
+from field_api.schemas.defects import FoundDefectDump, SettlementLoad
 
 blueprint = Blueprint("defects", __name__, url_prefix="/api/v1")
 
@@ -20,7 +20,7 @@ blueprint = Blueprint("defects", __name__, url_prefix="/api/v1")
 @endpoint(
     "List what law finds wrong with what was done",
     caller="either",
-    dump=DefectDump,
+    dump=FoundDefectDump,
     many=True,
     tag="law",
     problems=("not_permitted", "invalid_field"),
@@ -30,7 +30,7 @@ def listed(context: Context) -> Answer:
     if state not in STATES:
         raise Problem("invalid_field", errors=[{"pointer": "/state", "code": "not_in_list", "message": state[:20]}])
     rows = judgement_desk.open_defects(context.session, context.identity, state=state)
-    dump = DefectDump()
+    dump = FoundDefectDump()
     return Answer([dump.dump(row) for row in rows])
 
 
@@ -40,7 +40,7 @@ def listed(context: Context) -> Answer:
     caller="either",
     mode="write",
     load=SettlementLoad,
-    dump=DefectDump,
+    dump=FoundDefectDump,
     tag="law",
     problems=("not_permitted", "not_found", "own_case", "changed_meanwhile", "operation_id_reused"),
 )
@@ -48,4 +48,4 @@ def settle(context: Context, told: Settlement, defect: str) -> Answer:
     row = judgement_desk.settle(
         context.session, services().home, str(defect), told, context.identity, context.now, terms_of(context.config)
     )
-    return Answer(DefectDump().dump(row))
+    return Answer(FoundDefectDump().dump(row))

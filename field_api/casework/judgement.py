@@ -18,9 +18,10 @@ from sqlalchemy.orm import Session
 from field_api.casework import release, rulebook, server
 from field_api.casework.audits import gather
 from field_api.casework.defects import Defect
+from field_api.casework.law.around import Around
 from field_api.casework.law.audit import File
 from field_api.casework.law.judge import Finding, judge
-from field_api.casework.law.reading import Around, of_file
+from field_api.casework.law.reading import of_file
 from field_api.casework.surroundings import Settings, Surroundings
 from sync.engine.values import Flag, Operation, Record
 from sync.service.home import Change, Effect

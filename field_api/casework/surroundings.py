@@ -19,12 +19,13 @@ from field_api.casework import calendars, deadlines, document_numbers, violation
 from field_api.casework.block_tables import DecisionNumber
 from field_api.casework.clock_facts import WHOLE, Beside, facts_of, standing
 from field_api.casework.document_numbers import Written
+from field_api.casework.law.around import Around, Paid
 from field_api.casework.law.audit import File
-from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_between
+from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_known
 from field_api.casework.law.catalogue import Item, choose, newest
 from field_api.casework.law.deadlines import Running, Terms, running
 from field_api.casework.law.money import Pause, late_days
-from field_api.casework.law.reading import Around, Paid, rules_date
+from field_api.casework.law.reading import rules_date
 from field_api.casework.models import Case
 from field_api.casework.parties import register
 from field_api.casework.procedure_models import Proceeding
@@ -230,7 +231,7 @@ def _filing_days(clocks: Mapping[str, Running], at: datetime, calendar: Calendar
     if filing is None:
         return None
     first, last = shanghai_day(filing.started_at), shanghai_day(filing.met_at or at)
-    return work_days_between(first, last, calendar) if last >= first else 0
+    return work_days_known(first, last, calendar) if last >= first else 0
 
 
 def _days_late(clocks: Mapping[str, Running], at: datetime, beside: Beside) -> int | None:

@@ -31,7 +31,7 @@ class FaultDump(Schema):
     words = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-class DefectDump(Schema):
+class FoundDefectDump(Schema):
     """A rule that a case breaks, until it is settled."""
 
     id = fields.String(required=True)

@@ -48,6 +48,14 @@ PARAMETERS: Mapping[str, list[dict[str, Any]]] = {
         },
         {"name": "unit", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 32}},
     ],
+    "GET /defects": [
+        {
+            "name": "state",
+            "in": "query",
+            "required": False,
+            "schema": {"type": "string", "enum": ["open", "cleared", "settled"], "default": "open"},
+        },
+    ],
     "GET /parties/{party}": [
         {"name": "violation", "in": "query", "required": False, "schema": {"type": "string", "maxLength": 64}},
     ],

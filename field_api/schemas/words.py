@@ -72,6 +72,8 @@ SUMMARIES_ZH = {
     "POST /quarantine/{operation}/dismissal": "关闭隔离的操作",
     "GET /cases/{case}/audit": "案卷评查",
     "GET /audits": "每月评案",
+    "GET /defects": "列出程序瑕疵",
+    "POST /defects/{defect}/settlement": "处理程序瑕疵（纠正、撤销、确认）",
     "GET /cases/{case}/trail": "责任倒查",
     "POST /number-blocks": "领取文书号段，或再次出示已领号段",
     "POST /number-blocks/{block}/return": "交回文书号段：已用、作废，其余未用",

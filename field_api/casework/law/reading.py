@@ -6,18 +6,18 @@ rule then says nothing, or that it is not configured; nothing is guessed. Source
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from field_api.casework.law.around import Around, Body, Paid, day_of, papers_of
 from field_api.casework.law.audit import DECISIONS, File
-from field_api.casework.law.calendar import Calendar, shanghai_day, work_days_known
+from field_api.casework.law.calendar import shanghai_day, work_days_known
 from field_api.casework.law.catalogue import Item
 from field_api.casework.law.holding import of_measure
+from field_api.casework.law.reading_general import enforcement, proceeding
 from sync.engine.kinds import parse_time
 
-Body = Mapping[str, Any]
 TAUGHT = ("persuade", "educate", "guide", "warn")
 POLICE_ROLE = "liaison"
 NOTICE_PARTS = ("facts", "reason", "basis", "rights")
@@ -27,47 +27,13 @@ DECIDED = ("decided", "served", "paid", "filed", "closed", "archived")
 GENERALLY_DECIDED = ("decided", "served", "enforcing", "performed")
 
 
-@dataclass(frozen=True, slots=True)
-class Paid:
-    """When cash that was taken on the spot was handed in, and when it was banked."""
-
-    handed_in: datetime | None = None
-    banked: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What a case's own records do not say.
-
-    officers: reference bodies by id. items: the catalogue's versions for the day of the act, by code. others: bodies
-    of the incident's other cases. first_offence: None where nobody looked. leased, reused: of the decision's number.
-    filing_working_days, days_late: as the clocks count them. cash: by payment. lighter: a later law was chosen as
-    the lighter one. skew_minutes: of the clock of the store that speaks.
-    """
-
-    now: datetime
-    calendar: Calendar
-    officers: Mapping[str, Body] = field(default_factory=dict)
-    items: Mapping[str, Item] = field(default_factory=dict)
-    others: Sequence[Body] = ()
-    config: Mapping[str, Any] = field(default_factory=dict)
-    first_offence: bool | None = None
-    leased: bool | None = None
-    reused: bool | None = None
-    filing_working_days: int | None = None
-    days_late: int | None = None
-    cash: Mapping[str, Paid] = field(default_factory=dict)
-    lighter: bool | None = None
-    skew_minutes: int | None = None
-
-
 def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
     """The facts of a case as it stands: the body that a step left, and what hangs on it.
 
     A proceeding, where there is one, speaks for what is decided; else the case does.
     """
     speaks = file.proceedings[-1] if file.proceedings else file.case
-    act = _day(file.case.get("occurred_at"))
+    act = day_of(file.case.get("occurred_at"))
     return {
         "act": _act(file, act, speaks),
         "case": _case(file, speaks, stage, around),
@@ -78,9 +44,9 @@ def of_file(file: File, around: Around, *, stage: str = "") -> dict[str, Any]:
         "signatures": _signatures(file),
         "vehicle": {"papers_returned": _papers_returned(file)},
         "incident": _incident(file, around),
-        "proceeding": _proceeding(file, around) if file.proceedings else {},
+        "proceeding": proceeding(file, around) if file.proceedings else {},
         "service": _service(file, around),
-        "enforcement": _enforcement(file, around) if file.proceedings else {},
+        "enforcement": enforcement(file, around) if file.proceedings else {},
         "clock": _clock(file, act, around),
         "config": dict(around.config),
         "officers": _officers(file, speaks, act, around),
@@ -97,15 +63,6 @@ def _steps_named(file: File, *names: str) -> list[Body]:
 
 def _of_kind(file: File, kind: str) -> list[Body]:
     return [one for one in file.elements("statements") if one["kind"] == kind]
-
-
-def _papers(file: File, *types: str) -> list[Body]:
-    return [one for one in file.elements("documents") if one["type"] in types]
-
-
-def _day(value: Any) -> date | None:
-    moment = parse_time(value)
-    return shanghai_day(moment) if moment else None
 
 
 def _text(day: date | None) -> str | None:
@@ -200,7 +157,7 @@ def _steps(file: File) -> dict[str, Any]:
     return {
         "ids_shown": _shown(file),
         "education": bool(_steps_named(file, *TAUGHT)),
-        "correction_ordered": bool(_steps_named(file, "correction_ordered") or _papers(file, *ORDERS)),
+        "correction_ordered": bool(_steps_named(file, "correction_ordered") or papers_of(file, *ORDERS)),
         "logged": [name for name, there in logged.items() if there],
     }
 
@@ -211,7 +168,7 @@ def _statement(file: File, speaks: Body) -> dict[str, Any]:
     said, decided = bool(_of_kind(file, "statement")), speaks.get("amount_fen")
     told = notices[-1].get("amount_fen") if notices else None
     return {
-        "noticed": bool(notices) or bool(_papers(file, "D09")),
+        "noticed": bool(notices) or bool(papers_of(file, "D09")),
         "notice_lacks": [part for part in NOTICE_PARTS if notices and not notices[-1].get(part)],
         "given": said,
         "rechecked": bool(_of_kind(file, "recheck")),
@@ -228,7 +185,7 @@ def _decision(file: File, speaks: Body, around: Around) -> dict[str, Any]:
     highest = [_range(around.items[code], file.case)[1] for code in _codes(speaks, file) if code in around.items]
     known = [one for one in highest if one is not None]
     return {
-        "date": _text(_day(decision.get("at"))),
+        "date": _text(day_of(decision.get("at"))),
         "kinds": list(speaks.get("penalty_kinds") or (["fine"] if speaks.get("amount_fen") else [])),
         "amount_fen": speaks.get("amount_fen"),
         "amount_is_highest": bool(known) and speaks.get("amount_fen") == max(known),
@@ -277,74 +234,19 @@ def _was_fined_before(other: Body, own: datetime | None) -> bool:
     return own is None or not times or min(times) <= own
 
 
-def _proceeding(file: File, around: Around) -> dict[str, Any]:
-    body = file.proceedings[-1]
-    hearings = {one["act"]: one for one in body.get("hearings") or ()}
-    granted = {one["kind"]: one for one in body.get("approvals") or () if one.get("granted")}
-    filed = _day((granted.get("filing") or {}).get("at"))
-    told, asked = hearings.get("told"), hearings.get("requested")
-    announced, held = hearings.get("announced"), hearings.get("held")
-    reviews = [one for one in body.get("documents") or () if one["type"] == "D15"]
-    passed = body.get("status") in ("reviewed", "noticed", "hearing", "decided", "served", "enforcing", "performed")
-    return {
-        "hearing_noticed": bool(told or _papers(file, "D11")),
-        "hearing_asked_working_days": _between(told, asked, around) if asked else None,
-        "hearing_held": bool(held),
-        "hearing_ahead_working_days": _ahead(announced, around),
-        "legal_reviewed": bool(reviews) or passed,
-        "legal_review_passed": passed,
-        "days_from_filing": (_until(file, around) - filed).days - _stayed(granted) if filed else None,
-        "extended": "extension" in granted,
-    }
-
-
-def _stayed(granted: Mapping[str, Body]) -> int:
-    return int((granted.get("stay") or {}).get("days") or 0)
-
-
-def _until(file: File, around: Around) -> date:
-    return _day((file.decision or {}).get("at")) or shanghai_day(around.now)
-
-
-def _between(first: Body | None, last: Body | None, around: Around) -> int | None:
-    start, end = _day((first or {}).get("at")), _day((last or {}).get("at"))
-    return work_days_known(start, end, around.calendar)
-
-
-def _ahead(announced: Body | None, around: Around) -> int | None:
-    start, end = _day((announced or {}).get("at")), _day((announced or {}).get("hearing_at"))
-    return work_days_known(start, end, around.calendar)
-
-
 def _service(file: File, around: Around) -> dict[str, Any]:
     decision, served = file.decision or {}, file.service
-    start, end = _day(decision.get("at")), _day(served.get("at")) or shanghai_day(around.now)
+    start, end = day_of(decision.get("at")), day_of(served.get("at")) or shanghai_day(around.now)
     return {
         "mode": served.get("mode"),
-        "confirmation_signed": bool(served.get("confirmation")) or bool(_papers(file, "D25")),
+        "confirmation_signed": bool(served.get("confirmation")) or bool(papers_of(file, "D25")),
         "working_days": work_days_known(start, end, around.calendar),
         "review_channel": (decision.get("content") or {}).get("review_channel"),
     }
 
 
-def _enforcement(file: File, around: Around) -> dict[str, Any]:
-    """What a proceeding says of getting its fine: the demand (D29), the application to a court (D30), late fees."""
-    body = file.proceedings[-1]
-    demands = [one for one in _papers(file, "D29") if (one.get("served") or {}).get("at")]
-    applied = _papers(file, "D30")
-    served = {"at": demands[0]["served"]["at"]} if demands else None
-    late = [one["amount_fen"] for one in file.elements("payments") if one.get("mode") == "late"]
-    return {
-        "court_application": bool(applied),
-        "demanded": bool(demands),
-        "demand_working_days": _between(served, applied[0], around) if applied else None,
-        "addon_fen": sum(late) if late else None,
-        "principal_fen": body.get("amount_fen") if late else None,
-    }
-
-
 def _clock(file: File, act: date | None, around: Around) -> dict[str, Any]:
-    decided = _day((file.decision or {}).get("at"))
+    decided = day_of((file.decision or {}).get("at"))
     passed = _full_years(act, decided - timedelta(days=1)) if act and decided and decided > act else None
     return {
         "whole_years_passed": passed,
@@ -406,6 +308,6 @@ def _payment(one: Body, around: Around) -> dict[str, Any]:
     handed_in = shanghai_day(cash.handed_in) if cash.handed_in else None
     banked = shanghai_day(cash.banked) if cash.banked else None
     shown |= {"handed_in": handed_in is not None, "banked": banked is not None}
-    shown["hand_in_working_days"] = work_days_known(_day(one.get("at")), handed_in or last, around.calendar)
+    shown["hand_in_working_days"] = work_days_known(day_of(one.get("at")), handed_in or last, around.calendar)
     shown["bank_working_days"] = work_days_known(handed_in, banked or last, around.calendar)
     return shown
