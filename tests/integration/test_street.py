@@ -19,6 +19,7 @@ from field_api.casework.law.calendar import end_of_day
 from reference.terminal import Terminal, Verdict
 from reference.terminal.street import LawRefusedError, Refusal, Street, StreetError
 from sync.store.tables import RecordRow
+from tests.integration.field import terminal
 from tests.integration.people import Bureau, now
 from tests.support.handset import Handset
 
@@ -162,11 +163,15 @@ def test_a_lawful_case_goes_from_stop_to_archive_without_a_network(bureau: Burea
     assert all(row.started_at < synced - timedelta(hours=23) for row in clocks.values())
     assert clocks["file_city"].state == clocks["pay"].state == "met"
     assert clocks["hand_in"].due_at >= end_of_day(paid.date())
-    supervisor = bureau.console("shenhe", "supervisor")
+    supervisor, chief = bureau.console("shenhe", "supervisor"), terminal(bureau, "guanli", "supervisor", "officer")
     decision = next(one["id"] for one in street.body["documents"] if one["type"] == "D07")
     paper = supervisor.client.get(f"/api/v1/cases/{street.case}/documents/{decision}")
     assert paper.status_code == 200, paper.text
     assert paper.data.startswith(b"%PDF")
+    chief.pull()
+    chief.done(chief.step(street.case, "archive"))
+    assert body_of(bureau, street.case)["status"] == "archived"
+    assert defects(bureau) == []
     audit = supervisor.client.get(f"/api/v1/cases/{street.case}/audit").json
     assert (audit["score"], audit["defects"]) == (100, [])
 
