@@ -310,3 +310,27 @@ def test_the_ways_out(bureau: Bureau, beat: Beat) -> None:
     statuses = [body_of(bureau, case)["status"] for case in exits]
     assert statuses == ["advised", "no_penalty", "converted", "transferred"]
     assert {one.body["case"] for one in beat.terminal.records("proceeding")} == {exits[2]}
+
+
+def test_the_police_fine_alone_and_give_the_papers_back(bureau: Bureau, beat: Beat) -> None:
+    """One police officer is enough on the spot; the driver's papers are back with him; nothing is marked."""
+    police = bureau.officer("liaison", "liaison")
+    bureau.change(lambda session: staff.certify(
+        session, bureau.home, police, "演示", date(2020, 1, 1), date(2099, 12, 31), now()))  # fmt: skip
+    bureau.change(lambda session: reference.publish_violations(session, bureau.home, violations.national(), now()))
+    beat.handset.line.faults.clear()
+    beat.handset.sign_in("liaison")
+    assert beat.terminal.numbers.keep("D07.traffic_police").verdict is Verdict.OK
+    assert beat.terminal.sync().verdict is Verdict.OK
+    beat.handset.line.plan("", "lost_request", 1000)
+    street = beat.stop(subject="traffic_police", officers=[police], violations=["DJ-090-1"], category="0114")
+    street.show_ids()
+    street.order_correction("演示：清扫路面")
+    assert street.notice("演示：货物遗洒", "演示", 10000) == []
+    street.waive(b"strokes")
+    assert street.decide()[1] == []
+    street.return_papers()
+    street.sign({police: b"o"}, b"p")
+    assert street.serve() == street.file() == street.close() == []
+    assert beat.sync_next_day() == []
+    assert defects(bureau) == []
