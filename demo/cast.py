@@ -43,6 +43,8 @@ class Facts:
     truck: str = ""
     incident: str = ""
     check: str = ""
+    street: str = ""
+    number: str = ""
     shared: str = ""
     photos: list[str] = field(default_factory=list)
     task_numbers: dict[str, str] = field(default_factory=dict)

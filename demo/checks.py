@@ -13,8 +13,10 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from demo import summary
 from demo.cast import CARRIERS, Cast, Facts, expect
 from demo.stage import Stage
+from demo.summary import Summary
 from field_api.casework.models import Case, Evidence
 from media.blobs import FileBlobs
 from sync.engine.checkpoint import shift, term
@@ -24,7 +26,7 @@ from sync.store.tables import ConflictRow, OperationRow, RecordRow
 Check = tuple[str, str, Callable[[], None]]
 
 
-def checks(scenario: Cast) -> list[Check]:
+def checks(scenario: Summary) -> list[Check]:
     """Every check, with its words."""
     stage, facts = scenario.stage, scenario.facts
     return [
@@ -32,6 +34,8 @@ def checks(scenario: Cast) -> list[Check]:
         ("服务器：照片与摘要", "Server: photos hash to their digests", lambda: _evidence(stage, facts)),
         ("服务器：每个操作只生效一次", "Server: every operation counts once", lambda: _operations(stage, facts)),
         ("服务器：时钟超前被标记", "Server: the fast clock was flagged", lambda: _clock(stage, facts)),
+        ("当场处罚：编号、无瑕疵、期限自行为起算、文书、账", "Fine: number, no defect, clocks from the act, PDF, cash",
+         lambda: summary.check(scenario)),
         ("终端：本地库与服务器一致", "Terminals: each store equals the server", lambda: _terminals(scenario)),
         ("中心：每案每版只收一次", "Centre: each case once, evidence whole", lambda: _centre(stage, facts)),
     ]

@@ -15,8 +15,8 @@ from demo.stage import ACCOUNTS, Stage
 from launcher.installation import ROOT, InstallationError
 from launcher.processes import StartError, StoppingError
 
-CHECKS = 6
-STEPS = 13
+CHECKS = 7
+STEPS = 15
 
 
 def main(argv: list[str] | None = None) -> int:

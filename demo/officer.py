@@ -11,12 +11,13 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, is_dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from reference.terminal.clock import SystemClock
+from reference.terminal.street import LawRefusedError, Street
 from reference.terminal.terminal import Terminal
 
 
@@ -26,6 +27,9 @@ class ShiftedClock(SystemClock):
     def __init__(self, ahead_s: float) -> None:
         super().__init__()
         self._ahead = timedelta(seconds=ahead_s)
+        if ahead_s < 0:
+            # A virtual day of its own: its steady clock is none that goes on into the real one.
+            self.boot = f"{self.boot}-before"
 
     def wall(self) -> datetime:
         return super().wall() + self._ahead
@@ -64,6 +68,33 @@ class Officer:
     def take_photo(self, case: str, role: str, photo: str, position: dict[str, Any]) -> str:
         content = Path(photo).read_bytes()
         return self.terminal.take_photo(case, content, role, position=position)
+
+    def resume(self) -> dict[str, Any]:
+        return _reply(self.terminal.resume())
+
+    def keep_numbers(self, kind: str) -> dict[str, Any]:
+        return _reply(self.terminal.numbers.keep(kind))
+
+    def numbers_left(self, kind: str) -> int:
+        return self.terminal.numbers.left(kind)
+
+    def stop(self, **fields: Any) -> str:
+        """Begin a summary case."""
+        return Street.open(self.terminal, **fields).case
+
+    def street(self, case: str, step: str, arguments: dict[str, Any]) -> Any:
+        """One step of a summary case; signatures come as text."""
+        given = {name: _drawn(name, one) for name, one in arguments.items()}
+        answer = getattr(Street(self.terminal, case), step)(**given)
+        return [_shown(one) for one in answer] if isinstance(answer, list | tuple) else answer
+
+    def refused(self, case: str, step: str, arguments: dict[str, Any]) -> str:
+        """A step that law must forbid: why it did; empty where it did not."""
+        try:
+            self.street(case, step, arguments)
+        except LawRefusedError as refusal:
+            return str(refusal)
+        return ""
 
     def sync_once(self) -> dict[str, Any]:
         """One sync without waiting: what a bad line makes of it is the answer."""
@@ -111,6 +142,19 @@ def _reply(reply: Any) -> dict[str, Any]:
     return {"verdict": str(reply.verdict), "code": reply.code, "wait_s": reply.wait_s}
 
 
+def _drawn(name: str, value: Any) -> Any:
+    """What was drawn with a finger: a text here stands for the strokes."""
+    if name in ("strokes", "party"):
+        return value.encode()
+    if name == "officers" and isinstance(value, dict):
+        return {who: one.encode() for who, one in value.items()}
+    return value
+
+
+def _shown(value: Any) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
 def _progress(*figures: Any) -> None:
     _say({"progress": [str(figure) for figure in figures]})
 
@@ -134,6 +178,12 @@ CALLS: tuple[Callable[..., Any], ...] = (
     Officer.append,
     Officer.transition,
     Officer.take_photo,
+    Officer.resume,
+    Officer.keep_numbers,
+    Officer.numbers_left,
+    Officer.stop,
+    Officer.street,
+    Officer.refused,
     Officer.sync_once,
     Officer.sync,
     Officer.records,

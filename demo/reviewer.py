@@ -38,6 +38,14 @@ class Reviewer:
             raise ReviewerFailed(f"{path}: {answer.status_code}")
         return answer.text
 
+    def document(self, case: str, element: str) -> bytes:
+        """A paper of a case, as the server prints it."""
+        path = f"/api/v1/cases/{case}/documents/{element}"
+        answer = self._send("GET", path)
+        if answer.status_code != 200:
+            raise ReviewerFailed(f"{path}: {answer.status_code} {answer.text[:300]}")
+        return answer.content
+
     def conflicts(self, record: str) -> list[dict[str, Any]]:
         """Open conflicts of a record."""
         found: list[dict[str, Any]] = self._json("GET", "/api/v1/conflicts?state=open")

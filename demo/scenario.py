@@ -1,6 +1,6 @@
 """The scenario: a morning of two units, step by step, each on real parts and each checked as it goes.
 
-No fine is given: the stall is persuaded, educated and guided; the truck's spill is cleared by order.
+One stall is persuaded, educated and guided; one that stays is fined on the spot; the truck's spill is cleared by order.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from demo.cast import CARRIERS, SYNC_DEADLINE_S, Cast, Cutter, expect
+from demo.cast import CARRIERS, SYNC_DEADLINE_S, Cutter, expect
 from demo.handheld import Handheld
 from demo.reviewer import Reviewer
 from demo.stage import GRID
+from demo.summary import Summary
 
 STALL = {"lng": 103.8477, "lat": 30.0512, "coord_sys": "cgcs2000", "accuracy_m": 6}
 ROAD = {"lng": 103.8391, "lat": 30.0627, "coord_sys": "cgcs2000", "accuracy_m": 8}
 
 
-class Scenario(Cast):
+class Scenario(Summary):
     """The play; its steps are methods, in the order of `steps`."""
 
     @property
@@ -29,10 +30,12 @@ class Scenario(Cast):
             ("一件在办案件同步到各终端", "An open case reaches every terminal", self.open_case),
             ("断网", "The network goes", self.network_goes),
             ("占道摊点：查四定、说服教育引导", "A stall on the road: no permit; advised, clears", self.stall_case),
+            ("另一摊点不撤：离线当场处罚、收款", "One stays: fined offline, numbered, cash taken", self.street_case),
             ("货车抛撒：城管立案、民警查车", "A truck spills: one incident, a case and a check", self.truck_case),
             ("两人改同一案件，一台时钟快三天", "Two change one case; one clock is days ahead", self.two_edits),
             ("网络恢复但很差：应答丢失、照片断两次", "A bad line: an answer lost, a photo cut twice", self.bad_line),
             ("其余终端同步", "The other terminals sync", self.others_sync),
+            ("次日同步当场处罚（终端日历拨后一天）", "Next day (on its clock) the fine is synced", self.next_day),
             ("审核员处理冲突", "The reviewer settles the conflict", self.settle),
             ("审核员审核照片和案件", "The reviewer passes evidence and cases", self.review),
             ("中心两次出错、一次退回", "The centre fails twice, refuses one, takes the other", self.centre_answers),
@@ -55,6 +58,7 @@ class Scenario(Cast):
             for kind, least in (("category", 90), ("permit", 2), ("officer", len(CARRIERS)), ("grid", 1)):
                 held = len(handheld.call("records", kind=kind))
                 expect(held >= least, f"{username} holds {held} of type {kind}, fewer than {least}")
+        self.prepare_street()
 
     def open_case(self) -> None:
         officer = self.handhelds["officer2"]

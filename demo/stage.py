@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +21,7 @@ from demo.line import Line
 from field_api.app import create_app
 from field_api.auth import officers, passwords, terminals
 from field_api.auth.tables import Officer
-from field_api.casework import reference, staff
+from field_api.casework import reference, staff, violations
 from field_api.config import Config
 from field_api.extensions import db, services
 from field_api.transactions import write
@@ -35,6 +35,15 @@ CITY, POLICE = "demo-city", "demo-police"
 UNITS = ((CITY, "演示城管一中队"), (POLICE, "演示城管警察大队"))
 GRID = "511402001001001"
 TUNING = {"FIELDPOST_RETRY_BASE_S": "0.5", "FIELDPOST_LEASE_S": "15", "FIELDPOST_RELAY_INTERVAL_S": "0.5"}
+# Words of papers, as a bureau configures them; these are nobody's.
+WORDS = {"FIELDPOST_NUMBER_WORDS": "D07.city_bureau=演示罚字"}
+AUTHORITY = """\
+[city]
+name = "演示市城市管理行政执法局"
+review = "演示市人民政府"
+court = "演示区人民法院"
+bank = "演示银行演示支行"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +60,7 @@ ACCOUNTS = (
     Account("officer1", "演示队员一", "officer", CITY),
     Account("officer2", "演示队员二", "officer", CITY),
     Account("officer3", "演示队员三", "officer", CITY),
+    Account("officer4", "演示队员四", "officer", CITY),
     Account("liaison", "演示民警", "liaison", POLICE),
     Account("reviewer", "演示审核员", "supervisor", CITY),
     Account("admin", "演示管理员", "admin", CITY),
@@ -74,6 +84,11 @@ class Stage:
     def folder(self) -> Path:
         return self.installation.data
 
+    @staticmethod
+    def name_of(username: str) -> str:
+        """What stands on an account's certificate."""
+        return next(one.name for one in ACCOUNTS if one.username == username)
+
     def read(self, work: Callable[[Session], T]) -> T:
         """Look into the server's own database."""
         with self._app.app_context():
@@ -90,11 +105,14 @@ class Stage:
     def set_up(self) -> None:
         """Bring units, accounts, the grid and the permit register to the installation, once."""
 
+        (self.folder / "authorities.toml").write_text(AUTHORITY, encoding="utf-8")
+
         def publish(session: Session) -> None:
             for account in ACCOUNTS:
                 _ensure(session, account, self.passwords)
             home = services().home
             reference.publish_grid(session, home, {"code": GRID, "name": "演示网格", "unit": CITY})
+            reference.publish_violations(session, home, violations.demonstration(), datetime.now(UTC))
             for values in _permits():
                 reference.publish_permit(session, home, values)
 
@@ -114,7 +132,7 @@ def running(
     data: Path, port: int | None, database_url: str | None, say: Callable[[str], None]
 ) -> Iterator[Stage]:
     """Start everything on loopback, on free ports; stop all of it at the end."""
-    os.environ.update(TUNING)
+    os.environ.update(TUNING | WORDS)
     centre_port, token = free_port(), _token(data)
     installation = Installation(
         data=data,
@@ -161,7 +179,11 @@ def _ensure(session: Session, account: Account, known: dict[str, str]) -> None:
     if session.query(Officer).filter_by(username=account.username).first() is not None:
         return
     new = officers.NewOfficer(account.username, account.name, (account.role,), account.unit, badge_no="演示")
-    staff.add(session, services().home, new, passwords.hash_password(known[account.username]))
+    home, now = services().home, datetime.now(UTC)
+    added = staff.add(session, home, new, passwords.hash_password(known[account.username]))
+    if account.role == "officer":
+        first, last = date(now.year - 1, 1, 1), date(now.year + 1, 12, 31)
+        staff.certify(session, home, added.id, f"演示证-{account.username}", first, last, now)
 
 
 def _permits() -> list[dict[str, Any]]:

@@ -60,7 +60,7 @@ def kill(data: Path, program: str) -> None:
 
 
 def held(output: str) -> bool:
-    return "✓ 19/19" in output and "✗" not in output
+    return "✓ 22/22" in output and "✗" not in output
 
 
 def test_kill_in_the_middle_is_survived(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_kill_in_the_middle_is_survived(tmp_path: Path) -> None:
         return act
 
     # After these steps photos travel, the others sync, the centre is spoken to, and spoken to once more.
-    plan = {"6": ("web",), "7": ("worker", "valkey"), "10": ("worker",), "11": ("web", "valkey")}
+    plan = {"7": ("web",), "8": ("worker", "valkey"), "12": ("worker",), "13": ("web", "valkey")}
     assert sorted(sum(plan.values(), ())) == sorted(2 * list(PROGRAMS))
     code, output = play(data, at={step: killing(*programs) for step, programs in plan.items()})
     assert code == 0, output
@@ -104,5 +104,5 @@ def test_a_step_that_fails_is_named(tmp_path: Path) -> None:
     (photos / "gone.jpg").symlink_to(photos / "nowhere.jpg")
     code, output = play(tmp_path / "demo", "--photos", str(photos))
     assert code == 1
-    assert "4/19" in output
+    assert "4/22" in output
     assert "stopped at" in output
