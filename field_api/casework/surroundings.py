@@ -57,15 +57,18 @@ class Surroundings:
         self, session: Session, files: Mapping[str, File], settings: Settings, effects: Sequence[Effect] = ()
     ) -> None:
         self._session, self._settings, self._effects = session, settings, effects
-        self._calendar = calendars.load(session)
+        counts = any(one.decision is not None or one.measures or one.proceedings for one in files.values())
+        # An ordinary step has no days to count, and asks nothing for the calendar.
+        self._calendar = calendars.load(session) if counts else calendars.published()
         self._officers = _officers(session, files.values())
         self._versions = _versions(session, files.values())
         self._others = _others(session, files.values())
         self._prior = _Prior(session, files, settings)
         self._steps = deadlines.steps_of(session, list(files))
         paid = [case for case, file in files.items() if file.elements("payments")]
-        self._cash = deadlines.cash_of(session, paid)
-        self._remedies = deadlines.remedies_of(session, list(files))
+        self._cash = deadlines.cash_of(session, paid) if paid else {}
+        decided = [case for case, file in files.items() if file.decision is not None]
+        self._remedies = deadlines.remedies_of(session, decided) if decided else {}
         self._skews = _skews(session, effects)
 
     def at_step(self, file: File, effect: Effect, now: datetime) -> Around:
@@ -281,8 +284,9 @@ def _noted(session: Session, asked: Written) -> tuple[str | None, str | None] | 
 
 def _written_by(session: Session, file: File, document: str) -> tuple[str | None, str | None]:
     """The terminal and store whose operation brought a document."""
+    records = [file.id, *session.scalars(sa.select(Proceeding.id).where(Proceeding.case == file.id))]
     query = sa.select(OperationRow.terminal, OperationRow.store, OperationRow.payload).where(
-        OperationRow.record == file.id, OperationRow.action == "append"
+        OperationRow.record.in_(records), OperationRow.action == "append"
     )
     for row in session.execute(query):
         item = orjson.loads(row.payload).get("item")

@@ -45,7 +45,7 @@ def page(console: Console, path: str, language: str = "zh-CN") -> str:
 
 
 def send(console: Console, path: str, **form: Any) -> TestResponse:
-    return console.client.post(path, data=form, headers=console.csrf)
+    return console.client.post(path, data={"operation": new_id(), **form}, headers=console.csrf)
 
 
 def fined(own: Terminal) -> str:
@@ -147,7 +147,7 @@ def test_a_defect_is_settled_once_with_a_reason_by_who_supervises(
     assert scalars(bureau, Defect.outcome, Defect.id == defect) == ["corrected"]
     assert "演示：已补正" in page(desk, "/console/defects?state=settled")
     again = send(desk, path, outcome="revoked", reason="演示")
-    assert again.location == "/console/defects?problem=already_resolved"
+    assert again.location == "/console/defects?problem=changed_meanwhile"
     assert scalars(bureau, Defect.outcome, Defect.id == defect) == ["corrected"]
 
 

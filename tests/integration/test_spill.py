@@ -12,6 +12,7 @@ from field_api.casework import staff
 from tests.integration.field import Terminal, new_id, terminal
 from tests.integration.people import Bureau
 from tests.integration.test_judgement import PARTY, at, defects, flagged, tasks
+from tests.support.numbers import leased, text
 
 POLICE_ITEM, CITY_ITEM = "DJ-090-1", "DQ-116-1"
 
@@ -58,6 +59,12 @@ def reviewer(bureau: Bureau) -> Terminal:
     return terminal(bureau, "fazhi", "legal")
 
 
+def number_of(own: Terminal, kind: str) -> str:
+    """A number out of a block of one that this terminal leased for it."""
+    block = leased(own, 1, kind)
+    return text(block, block["from"])
+
+
 def spilled(own: Terminal) -> str:
     """The incident that both sides may find."""
     incident = new_id()
@@ -66,7 +73,14 @@ def spilled(own: Terminal) -> str:
 
 
 def proceed(own: Terminal, record: str, event: str, **values: Any) -> dict[str, Any]:
-    return own.operation("transition", "proceeding", record, base=0, event=event, set=values)
+    return on_the_day([own.operation("transition", "proceeding", record, base=0, event=event, set=values)])[0]
+
+
+def on_the_day(operations: list[Any]) -> list[Any]:
+    """Have operations bear the day of the act, from which law counts, not the day of the test."""
+    for one in operations:
+        one["at"] = at(55)
+    return operations
 
 
 def police_penalty(own: Terminal, incident: str, case: str, *, returned: bool = True, **said: Any) -> list[Any]:
@@ -82,7 +96,7 @@ def police_penalty(own: Terminal, incident: str, case: str, *, returned: bool = 
         "officers": [own.officer], "occurred_at": at(0), "legal_basis": ["道路交通安全法第九十条"],
         "violations": [POLICE_ITEM], "penalty_kinds": ["fine"], "amount_fen": 20000,
     } | said  # fmt: skip
-    return [
+    return on_the_day([
         own.create("case", case, **values),
         add("timeline", step="ids_shown", at=at(1), officers=[own.officer]),
         add("timeline", step="correction_ordered", at=at(2)),
@@ -91,20 +105,20 @@ def police_penalty(own: Terminal, incident: str, case: str, *, returned: bool = 
         own.step(case, "notify"),
         add("signatures", id=waiver, signer="party", at=at(4), method="stroke", sha256="ab" * 32),
         add("statements", kind="waiver", at=at(4), signature=waiver),
-        add("documents", id=decision, type="D07", at=at(5), number="演示〔2026〕第0001号"),
+        add("documents", id=decision, type="D07", at=at(5), number=number_of(own, "D07.traffic_police")),
         own.step(case, "decide"),
         add("signatures", signer="officer", officer=own.officer, document=decision, at=at(6)),
         add("signatures", signer="party", document=decision, at=at(6), method="paper"),
         *back,
         add("documents", type="D26", of=decision, at=at(7), served={"mode": "on_site", "at": at(7)}),
         own.step(case, "serve"),
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 def city_case(own: Terminal, incident: str | None, case: str, proceeding: str, second: str) -> list[Any]:
     """A city case that turns out to be one for the general procedure."""
     pair = [own.officer, second]
-    return [
+    return on_the_day([
         own.create(
             "case", case, **({"incident": incident} if incident else {}), party=PARTY, subject="city_bureau",
             officers=pair, occurred_at=at(0), violations=[CITY_ITEM], procedure="general",
@@ -113,7 +127,7 @@ def city_case(own: Terminal, incident: str | None, case: str, proceeding: str, s
         own.append("case", case, "timeline", step="correction_ordered", at=at(2)),
         own.step(case, "register"), own.step(case, "investigate"), own.step(case, "convert"),
         own.create("proceeding", proceeding, case=case, reason="演示", opened_at=at(3), officers=pair),
-    ]  # fmt: skip
+    ])  # fmt: skip
 
 
 def prior_notice(own: Terminal, proceeding: str) -> list[Any]:
@@ -131,8 +145,9 @@ def prior_notice(own: Terminal, proceeding: str) -> list[Any]:
 
 
 def decide(head: Terminal, proceeding: str, amount_fen: int = 300000) -> list[Any]:
+    number = number_of(head, "D17.city_bureau")
     return [
-        head.append("proceeding", proceeding, "documents", type="D17", at=at(20), number="演示〔2026〕第0002号"),
+        head.append("proceeding", proceeding, "documents", type="D17", at=at(20), number=number),
         proceed(
             head, proceeding, "decide", penalty_kinds=["fine"], amount_fen=amount_fen,
             legal_basis=["大气污染防治法第一百一十六条"], violations=[CITY_ITEM],
