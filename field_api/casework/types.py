@@ -190,6 +190,8 @@ TASK_STEPS = (
     _step("accept", "open", "accepted", FIELD),
     _step("answer", "accepted", "answered", FIELD),
     _step("close", "answered", "closed", frozenset(SUPERVISING_ROLES)),
+    # The server alone: what a correction was asked for is no longer found, or was settled by the reviewer.
+    _step("clear", "open accepted answered", "closed", frozenset()),
 )
 
 
