@@ -65,7 +65,8 @@ def look(browser: Browser, address: str, password: str) -> None:
     assert "演示数据" in text
     page.wait_for_load_state("networkidle")
     keep(page, "console-cases")
-    page.get_by_role("link", name="占道经营").first.click()
+    advised = page.locator("main li", has_text="演示路 15 号门前")
+    advised.get_by_role("link", name="占道经营").first.click()
     page.wait_for_load_state("networkidle")
     case = page.inner_text("main")
     assert "演示路 15 号门前" in case

@@ -17,7 +17,7 @@ def facts_of(vector: dict[str, Any]) -> dict[str, Any]:
     for path, value in vector["set"].items():
         section, _, field = path.partition(".")
         if field:
-            facts.setdefault(section, {})[field] = value
+            facts.setdefault(section, {})[field] = copy.deepcopy(value)
         else:
-            facts[section] = value
+            facts[section] = copy.deepcopy(value)
     return facts
